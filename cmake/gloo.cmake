@@ -1,0 +1,45 @@
+# The three ways to declare code here: gloo_library, gloo_test, gloo_program.
+
+# Warnings and sanitizers for our own code; generated code gets neither warnings nor -Werror.
+add_library(gloo_options INTERFACE)
+target_include_directories(gloo_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/src)
+target_compile_options(gloo_options INTERFACE -Wall -Wextra -Werror -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(gloo_options INTERFACE -Wthread-safety)
+endif()
+
+add_compile_options(-fno-omit-frame-pointer)
+add_link_options(-Wl,--as-needed)
+if(GLOO_SANITIZE)
+  add_compile_options(-fsanitize=${GLOO_SANITIZE} -g1)
+  add_link_options(-fsanitize=${GLOO_SANITIZE})
+endif()
+
+# gloo_library(NAME SOURCES a.cc ... DEPS gloo_base ...): one static library a folder.
+function(gloo_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE gloo_options)
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/src)
+endfunction()
+
+# gloo_test(NAME SOURCES a_test.cc ... DEPS ...): one GoogleTest program a folder, run by ctest.
+# Its working directory is the root of the checkout.
+function(gloo_test name)
+  if(NOT GLOO_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} gloo_options GTest::gmock GTest::gtest GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endfunction()
+
+# gloo_program(NAME SOURCES main.cc DEPS ...): a program in build/bin.
+function(gloo_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} gloo_options)
+  install(TARGETS ${name} RUNTIME DESTINATION bin)
+endfunction()

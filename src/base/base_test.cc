@@ -1,0 +1,55 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+#include "base/issues.h"
+#include "base/suggest.h"
+
+namespace gloo {
+namespace {
+
+TEST(Issues, PathsFollowTheScopes) {
+  Issues issues("spec");
+  {
+    IssuePath route(issues, "routes", 3);
+    IssuePath matcher(issues, "requestMatcher");
+    issues.Error("pathPrefix", "InvalidPath", "must start with \"/\"");
+    IssuePath header(issues, "headers", "x-\"a");
+    issues.Warning("", "UnusedHeader", "is never read");
+  }
+  issues.Error("domains", "DomainTaken", "is taken");
+  ASSERT_EQ(issues.items().size(), 3u);
+  EXPECT_EQ(issues.items()[0].path, "spec.routes[3].requestMatcher.pathPrefix");
+  EXPECT_EQ(issues.items()[1].path, "spec.routes[3].requestMatcher.headers[\"x-\\\"a\"]");
+  EXPECT_EQ(issues.items()[2].path, "spec.domains");
+  EXPECT_EQ(issues.errors(), 2u);
+  EXPECT_EQ(ToString(issues.items()[0]),
+            "error: spec.routes[3].requestMatcher.pathPrefix: must start with \"/\" (InvalidPath)");
+}
+
+TEST(Issues, KeepsAtMostTheLimitAndCountsTheRest) {
+  Issues issues;
+  for (size_t i = 0; i < Issues::kMaxIssues + 5; ++i) issues.Error("f", "R", "m");
+  EXPECT_EQ(issues.items().size(), Issues::kMaxIssues);
+  EXPECT_EQ(issues.dropped(), 5u);
+  EXPECT_EQ(issues.errors(), Issues::kMaxIssues + 5);
+}
+
+TEST(Suggest, FindsTheNearMiss) {
+  const std::vector<std::string> names = {"pathExact", "pathPrefix", "pathRegex", "headers"};
+  EXPECT_EQ(Nearest("pathPrefx", names), "pathPrefix");
+  EXPECT_EQ(Nearest("PATHREGEX", names), "pathRegex");
+  EXPECT_EQ(Nearest("ehaders", names), "headers");
+  EXPECT_EQ(Nearest("colour", names), "");
+  EXPECT_EQ(Suggestion("pathPrefx", names), "; did you mean \"pathPrefix\"?");
+  EXPECT_EQ(Suggestion("colour", {"a", "b"}), "; known: a, b");
+}
+
+TEST(Hash, TellsFieldsApart) {
+  EXPECT_EQ(ContentHash("a").size(), 32u);
+  EXPECT_EQ(ContentHash("a"), ContentHash("a"));
+  EXPECT_NE(ContentHash({"ab", "c"}), ContentHash({"a", "bc"}));
+}
+
+}  // namespace
+}  // namespace gloo
