@@ -1,0 +1,227 @@
+// Runs the templates of one direction on a message.
+#include <algorithm>
+
+#include "template/codec.h"
+#include "template/compiled_message.h"
+#include "template/json.h"
+
+namespace gloo::tmpl {
+namespace {
+
+constexpr int kBadRequest = 400;
+constexpr int kTooLarge = 413;
+constexpr int kBadResponse = 502;
+
+// "." and ".." as a segment, also with their dots encoded: values must not climb out of the path that was written.
+bool HasDotSegment(std::string_view path) {
+  path = path.substr(0, path.find('?'));
+  while (!path.empty()) {
+    std::string_view segment = path.substr(0, path.find('/'));
+    path.remove_prefix(std::min(path.size(), segment.size() + 1));
+    size_t dots = 0;
+    while (!segment.empty() && dots < 3) {
+      if (segment[0] == '.') {
+        segment.remove_prefix(1);
+      } else if (segment.size() >= 3 && EqualsIgnoreCase(segment.substr(0, 3), "%2e")) {
+        segment.remove_prefix(3);
+      } else {
+        break;
+      }
+      ++dots;
+    }
+    if (segment.empty() && (dots == 1 || dots == 2)) return true;
+  }
+  return false;
+}
+
+bool IsStatus(std::string_view text) {
+  return text.size() == 3 && text[0] >= '2' && text[0] <= '5' && IsDigit(text[1]) && IsDigit(text[2]);
+}
+
+}  // namespace
+
+std::string TooLargeError(size_t limit, bool response) {
+  return std::string(response ? "bad response" : "payload too large") + ": the body has more than " +
+         std::to_string(limit) + " bytes";
+}
+
+struct CompiledMessage::Work {
+  Work(const CompiledMessage& message, const HeaderSource& source, const HeaderSource* request_headers,
+       std::string_view body, Outcome* result)
+      : context(source, request_headers, body, message.extractors_, message.parameters_, &arena),
+        headers(source),
+        outcome(result),
+        is_response(message.is_response_) {}
+
+  // The message is at fault, as far as can be told.
+  bool Fail(int request_status, const std::string& what) {
+    *outcome = Outcome();
+    outcome->status = is_response ? kBadResponse : request_status;
+    outcome->error = (is_response ? "bad response: " : "bad request: ") + what;
+    return false;
+  }
+
+  InlineArena<8192> arena;
+  MessageContext context;
+  const HeaderSource& headers;
+  Outcome* outcome;
+  bool is_response;
+  Budget budget{Limits().work};
+};
+
+bool CompiledMessage::Render(const Template& t, Work* work, std::string* out) const {
+  if (const std::string* constant = t.constant()) {
+    *out = *constant;
+    return true;
+  }
+  RenderError error;
+  if (t.Render(&work->context, &work->arena, out, &error, &work->budget)) return true;
+  return work->Fail(error.kind == RenderError::Kind::kLimit ? kTooLarge : kBadRequest, error.message);
+}
+
+void CompiledMessage::Apply(const HeaderSource& headers, const HeaderSource* request_headers, std::string_view body,
+                            Outcome* outcome) const {
+  *outcome = Outcome();
+  if (body.size() > max_body_bytes_) {
+    outcome->status = is_response_ ? kBadResponse : kTooLarge;
+    outcome->error = TooLargeError(max_body_bytes_, is_response_);
+    return;
+  }
+  Work work(*this, headers, request_headers, body, outcome);
+  ApplyMethod(&work) && ApplyPath(&work) && ApplyHeaders(&work) && ApplyBody(&work);
+}
+
+bool CompiledMessage::ApplyMethod(Work* work) const {
+  if (method_ == nullptr) return true;
+  std::string method;
+  if (!Render(*method_, work, &method)) return false;
+  if (!IsHeaderName(method)) return work->Fail(kBadRequest, "the method would be \"" + method.substr(0, 40) + "\"");
+  work->outcome->set_headers.emplace_back(":method", std::move(method));
+  return true;
+}
+
+bool CompiledMessage::ApplyPath(Work* work) const {
+  if (path_ == nullptr && query_.empty()) return true;
+  std::string path;
+  if (path_ == nullptr) {
+    path = work->headers.Get(":path").value_or("/");
+  } else {
+    if (!Render(*path_, work, &path)) return false;
+    if (!path.starts_with('/')) return work->Fail(kBadRequest, "the path would not begin with \"/\"");
+    if (path_->constant() == nullptr) {
+      for (char c : path) {
+        if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f') {
+          return work->Fail(kBadRequest, "the path would hold a space or a control character");
+        }
+      }
+      if (HasDotSegment(path)) return work->Fail(kBadRequest, "the path would hold a \".\" or \"..\" segment");
+    }
+  }
+  if (!query_.empty() && !SetQuery(work, &path)) return false;
+  work->outcome->set_headers.emplace_back(":path", std::move(path));
+  return true;
+}
+
+bool CompiledMessage::SetQuery(Work* work, std::string* path) const {
+  size_t question = path->find('?');
+  std::string query = question == std::string::npos ? "" : path->substr(question + 1);
+  path->resize(std::min(path->size(), question));
+  char separator = '?';
+  auto append = [&](std::string_view pair) {
+    path->push_back(separator);
+    path->append(pair);
+    separator = '&';
+  };
+  // What is there and is not set anew stays as it is written.
+  std::string_view rest = query;
+  std::string name;
+  while (!rest.empty()) {
+    std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+    name.clear();
+    AppendUrlDecoded(pair.substr(0, pair.find('=')), true, &name);
+    bool replaced = std::any_of(query_.begin(), query_.end(), [&](const Named& set) { return set.name == name; });
+    if (!pair.empty() && !replaced) append(pair);
+  }
+  std::string value;
+  for (const Named& set : query_) {
+    value.clear();
+    if (!Render(*set.value, work, &value)) return false;
+    if (value.empty()) continue;
+    for (char c : value) {
+      if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f') {
+        return work->Fail(kBadRequest,
+                          "the query parameter \"" + set.name + "\" would hold a space or a control character");
+      }
+    }
+    std::string pair;
+    AppendUrlEncoded(set.name, &pair);
+    append(pair + "=" + value);
+  }
+  return true;
+}
+
+bool CompiledMessage::ApplyHeaders(Work* work) const {
+  Outcome* outcome = work->outcome;
+  for (const std::string& name : remove_headers_) {
+    bool set = std::any_of(headers_.begin(), headers_.end(), [&](const Named& h) { return h.name == name; });
+    if (!set) outcome->remove_headers.push_back(name);
+  }
+  std::string value;
+  for (const Named& header : headers_) {
+    value.clear();
+    if (!Render(*header.value, work, &value)) return false;
+    if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+      return work->Fail(kBadRequest, "the header \"" + header.name + "\" would hold a line break or a zero byte");
+    }
+    if (header.name == ":status" && !IsStatus(value)) {
+      return work->Fail(kBadRequest, "the status would be \"" + value.substr(0, 40) + "\"");
+    }
+    if (header.name == ":method" && !IsHeaderName(value)) {
+      return work->Fail(kBadRequest, "the method would be \"" + value.substr(0, 40) + "\"");
+    }
+    if (!value.empty()) {
+      outcome->set_headers.emplace_back(header.name, std::move(value));
+    } else if (header.name.starts_with(':')) {
+      return work->Fail(kBadRequest, "the header \"" + header.name + "\" would be empty");
+    } else {
+      outcome->remove_headers.push_back(header.name);
+    }
+  }
+  return true;
+}
+
+bool CompiledMessage::ApplyBody(Work* work) const {
+  Outcome* outcome = work->outcome;
+  auto is_content_type = [](const std::pair<std::string, std::string>& h) { return h.first == "content-type"; };
+  if (body_ != nullptr) {
+    std::string body;
+    if (!Render(*body_, work, &body)) return false;
+    if (body.empty()) {
+      std::erase_if(outcome->set_headers, is_content_type);
+      auto& removed = outcome->remove_headers;
+      if (std::find(removed.begin(), removed.end(), "content-type") == removed.end()) removed.push_back("content-type");
+    }
+    outcome->body = std::move(body);
+    return true;
+  }
+  if (!merge_) return true;
+  std::string_view type = work->headers.Get("content-type").value_or("");
+  bool empty = work->context.Body().empty();
+  if (!empty && FormatOf(type) == BodyFormat::kOther) {
+    return work->Fail(kBadRequest, "parameters cannot be merged into a body of type \"" + std::string(type) + "\"");
+  }
+  Value root;
+  if (!work->context.Root(&work->arena, &root)) return work->Fail(kBadRequest, work->context.error());
+  if (!work->context.DataIsObject()) {
+    return work->Fail(kBadRequest, "parameters cannot be merged into a body that is not a JSON object");
+  }
+  std::string body;
+  AppendJson(root, SIZE_MAX, &body);
+  outcome->body = std::move(body);
+  bool sets_type = std::any_of(outcome->set_headers.begin(), outcome->set_headers.end(), is_content_type);
+  if (!IsJsonType(type) && !sets_type) outcome->set_headers.emplace_back("content-type", "application/json");
+  return true;
+}
+
+}  // namespace gloo::tmpl

@@ -1,0 +1,131 @@
+#include "template/extractor.h"
+
+#include <algorithm>
+
+#include "template/codec.h"
+#include "template/template.h"
+
+namespace gloo::tmpl {
+namespace {
+
+constexpr size_t kMaxMarkers = 32;
+constexpr int kMaxTries = 20'000;
+
+bool IsCaptured(char c) { return IsAlnum(c) || c == '-' || c == '.' || c == '_'; }
+
+}  // namespace
+
+bool Pattern::Compile(std::string_view text, Pattern* pattern, std::string* error) {
+  *pattern = Pattern();
+  auto fail = [&](std::string message) {
+    *error = std::move(message);
+    return false;
+  };
+  while (!text.empty()) {
+    size_t open = text.find_first_of("{}");
+    if (open > 0) pattern->pieces_.push_back({std::string(text.substr(0, open))});
+    if (open == std::string_view::npos) break;
+    if (text[open] == '}') return fail("\"}\" without \"{\"");
+    size_t close = text.find_first_of("{}", open + 1);
+    if (close == std::string_view::npos || text[close] == '{') return fail("\"{\" without \"}\"");
+    std::string name(text.substr(open + 1, close - open - 1));
+    std::vector<std::string_view> parts;
+    if (!std::all_of(name.begin(), name.end(), IsCaptured) || !SplitPath(name, &parts)) {
+      return fail("\"{" + name + "}\" is not a name of letters, digits, \"-\", \"_\" and single dots");
+    }
+    if (std::find(pattern->names_.begin(), pattern->names_.end(), name) != pattern->names_.end()) {
+      return fail("\"{" + name + "}\" stands twice");
+    }
+    if (!pattern->pieces_.empty() && pattern->pieces_.back().literal.empty()) {
+      return fail("\"{" + name + "}\" follows a marker with nothing between them");
+    }
+    pattern->names_.push_back(std::move(name));
+    pattern->pieces_.push_back({});
+    text.remove_prefix(close + 1);
+  }
+  if (pattern->names_.size() > kMaxMarkers) return fail("more than " + std::to_string(kMaxMarkers) + " markers");
+  return true;
+}
+
+bool Pattern::Match(std::string_view value, std::span<std::string_view> captures) const {
+  int tries = 0;
+  return MatchFrom(0, value, 0, captures, &tries);
+}
+
+bool Pattern::MatchFrom(size_t piece, std::string_view rest, size_t capture, std::span<std::string_view> captures,
+                        int* tries) const {
+  if (piece < pieces_.size() && !pieces_[piece].literal.empty()) {
+    if (!rest.starts_with(pieces_[piece].literal)) return false;
+    rest.remove_prefix(pieces_[piece].literal.size());
+    ++piece;
+  }
+  if (piece == pieces_.size()) return rest.empty();
+  size_t run = 0;
+  while (run < rest.size() && IsCaptured(rest[run])) ++run;
+  *tries += static_cast<int>(std::min<size_t>(run / 16, kMaxTries));
+  if (piece + 1 == pieces_.size()) {
+    if (run == 0 || run != rest.size()) return false;
+    captures[capture] = rest;
+    return true;
+  }
+  for (size_t length = run; length > 0; --length) {
+    if (++*tries > kMaxTries) return false;
+    captures[capture] = rest.substr(0, length);
+    if (MatchFrom(piece + 1, rest.substr(length), capture + 1, captures, tries)) return true;
+  }
+  return false;
+}
+
+std::optional<std::string_view> QueryParameter(std::string_view path, std::string_view name, Arena* arena) {
+  size_t query = path.find('?');
+  if (query == std::string_view::npos) return std::nullopt;
+  path.remove_prefix(query + 1);
+  path = path.substr(0, path.find('#'));
+  std::string decoded;
+  while (!path.empty()) {
+    std::string_view pair = path.substr(0, path.find('&'));
+    path.remove_prefix(std::min(path.size(), pair.size() + 1));
+    size_t equals = pair.find('=');
+    decoded.clear();
+    AppendUrlDecoded(pair.substr(0, equals), true, &decoded);
+    if (decoded != name) continue;
+    decoded.clear();
+    if (equals != std::string_view::npos) AppendUrlDecoded(pair.substr(equals + 1), true, &decoded);
+    return arena->Copy(decoded);
+  }
+  return std::nullopt;
+}
+
+void Extract(std::span<const CompiledExtractor> extractors, const HeaderSource& headers, Arena* arena, Value* values) {
+  std::string_view captures[kMaxMarkers];
+  for (const CompiledExtractor& extractor : extractors) {
+    std::optional<std::string_view> found;
+    switch (extractor.from) {
+      case Extractor::From::kPath:
+        found = headers.Get(":path");
+        if (found.has_value()) found = found->substr(0, found->find_first_of("?#"));
+        break;
+      case Extractor::From::kAuthority:
+        found = headers.Get(":authority");
+        break;
+      case Extractor::From::kHeader:
+        found = headers.Get(extractor.key);
+        break;
+      case Extractor::From::kQuery:
+        found = headers.Get(":path");
+        if (found.has_value()) found = QueryParameter(*found, extractor.key, arena);
+        break;
+    }
+    if (extractor.whole) {
+      values[extractor.first_parameter] = found.has_value() ? Value::String(*found) : Value::Missing();
+      continue;
+    }
+    size_t count = extractor.pattern.names().size();
+    bool matches = found.has_value() && extractor.pattern.Match(*found, captures);
+    for (size_t i = 0; i < count; ++i) {
+      values[extractor.first_parameter + i] = matches ? Value::String(captures[i]) : Value::Missing();
+    }
+  }
+}
+
+}  // namespace gloo::tmpl

@@ -1,0 +1,52 @@
+// Extractors: patterns with {name} markers, compiled and matched. Internal to this folder.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "template/arena.h"
+#include "template/transformation.h"
+#include "template/value.h"
+
+namespace gloo::tmpl {
+
+class Pattern {
+ public:
+  // False with `error` set: `"{" without "}"`.
+  static bool Compile(std::string_view text, Pattern* pattern, std::string* error);
+
+  const std::vector<std::string>& names() const { return names_; }
+
+  // The whole value; on success fills one view a name. Markers take as much as they can. The work is bounded: a
+  // pattern that would need endless tries does not match.
+  bool Match(std::string_view value, std::span<std::string_view> captures) const;
+
+ private:
+  struct Piece {
+    std::string literal;  // empty: a marker
+  };
+  bool MatchFrom(size_t piece, std::string_view rest, size_t capture, std::span<std::string_view> captures,
+                 int* tries) const;
+
+  std::vector<Piece> pieces_;
+  std::vector<std::string> names_;
+};
+
+// Where the value of one extractor lies in a message.
+struct CompiledExtractor {
+  Extractor::From from;
+  std::string key;
+  Pattern pattern;
+  bool whole = false;  // no markers: the value itself is the one parameter
+  size_t first_parameter = 0;
+};
+
+// Fills values[first_parameter...] of each extractor; missing where it does not match.
+void Extract(std::span<const CompiledExtractor> extractors, const HeaderSource& headers, Arena* arena, Value* values);
+
+// The first query parameter `name` of a path, decoded into the arena.
+std::optional<std::string_view> QueryParameter(std::string_view path, std::string_view name, Arena* arena);
+
+}  // namespace gloo::tmpl

@@ -1,0 +1,113 @@
+// Arithmetic, `in` and indexing.
+#include <cmath>
+
+#include "template/functions.h"
+#include "template/json.h"
+
+namespace gloo::tmpl {
+namespace {
+
+using Kind = RenderError::Kind;
+
+}  // namespace
+
+bool Index(const Value& container, const Value& key, Run* run, Value* result) {
+  *result = Value::Missing();
+  if (key.is_string()) {
+    const Value* found = FindStep(container, key.view());
+    if (found != nullptr) *result = *found;
+    return true;
+  }
+  if (!key.is_number()) {
+    return run->Fail(Kind::kValue, std::string("an index must be a string or a number, got ") + TypeName(key));
+  }
+  Numeric number = ToNumeric(key);
+  if (!number.is_int) return run->Fail(Kind::kValue, "an index must be a whole number");
+  if (container.is_array() && number.integer >= 0 && number.integer < container.size) {
+    *result = container.items[number.integer];
+  }
+  return true;
+}
+
+bool Contains(const Value& needle, const Value& haystack, Run* run, Value* result) {
+  bool found = false;
+  if (haystack.is_array() || haystack.is_object()) {
+    for (uint32_t i = 0; i < haystack.size && !found; ++i) {
+      found = Equal(needle, haystack.is_array() ? haystack.items[i] : haystack.members[i].value, run->budget);
+    }
+  } else if (haystack.is_string() && needle.is_string()) {
+    run->budget->Spend((haystack.size + needle.size) / 16);
+    found = haystack.view().find(needle.view()) != std::string_view::npos;
+  } else {
+    return run->Fail(Kind::kValue, std::string("\"in\" needs an array, an object or two strings, got ") +
+                                       TypeName(needle) + " and " + TypeName(haystack));
+  }
+  *result = Value::Bool(found);
+  return true;
+}
+
+bool Arithmetic(char op, const Value& a, const Value& b, Run* run, Value* result) {
+  if (op == '+' && (a.is_string() || b.is_string())) {
+    std::string text;
+    for (const Value* value : {&a, &b}) {
+      if (!value->is_string() && !value->is_number() && value->type != Type::kBool) {
+        return run->Fail(Kind::kValue, std::string("\"+\" cannot join ") + TypeName(a) + " and " + TypeName(b));
+      }
+      AppendText(*value, run->limits->output_bytes, &text);
+    }
+    run->budget->Spend(text.size() / 16);
+    *result = Value::String(run->arena->Copy(text));
+    return true;
+  }
+  if (!a.is_number() || !b.is_number()) {
+    return run->Fail(Kind::kValue, std::string("\"") + op + "\" needs two numbers, got " + TypeName(a) + " and " +
+                                       TypeName(b));
+  }
+  Numeric x = ToNumeric(a);
+  Numeric y = ToNumeric(b);
+  bool integers = x.is_int && y.is_int;
+  // Whole numbers stay whole while they fit into 64 bits.
+  int64_t whole = 0;
+  switch (op) {
+    case '+':
+      *result = integers && !__builtin_add_overflow(x.integer, y.integer, &whole) ? Value::Int(whole)
+                                                                                  : Value::Double(x.real + y.real);
+      return true;
+    case '-':
+      *result = integers && !__builtin_sub_overflow(x.integer, y.integer, &whole) ? Value::Int(whole)
+                                                                                  : Value::Double(x.real - y.real);
+      return true;
+    case '*':
+      *result = integers && !__builtin_mul_overflow(x.integer, y.integer, &whole) ? Value::Int(whole)
+                                                                                  : Value::Double(x.real * y.real);
+      return true;
+    case '/':
+      if (y.real == 0) return run->Fail(Kind::kValue, "division by zero");
+      *result = Value::Double(x.real / y.real);
+      return true;
+    case '^': {
+      if (integers && y.integer >= 0) {
+        whole = 1;
+        bool fits = true;
+        int64_t base = x.integer;
+        for (int64_t n = y.integer; n > 0 && fits; n >>= 1) {
+          if (n & 1) fits = !__builtin_mul_overflow(whole, base, &whole);
+          if (n > 1 && fits) fits = !__builtin_mul_overflow(base, base, &base);
+        }
+        if (fits) {
+          *result = Value::Int(whole);
+          return true;
+        }
+      }
+      *result = Value::Double(std::pow(x.real, y.real));
+      return true;
+    }
+    default:
+      if (!integers) return run->Fail(Kind::kValue, "\"%\" needs two whole numbers");
+      if (y.integer == 0) return run->Fail(Kind::kValue, "division by zero");
+      *result = Value::Int(y.integer == -1 ? 0 : x.integer % y.integer);
+      return true;
+  }
+}
+
+}  // namespace gloo::tmpl
