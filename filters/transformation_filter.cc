@@ -1,0 +1,395 @@
+#include "filters/transformation_filter.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <deque>
+#include <utility>
+#include <vector>
+
+namespace gloo::filters {
+namespace {
+
+using abi::BodyStatus;
+using abi::BodyType;
+using abi::EnvoyBuffer;
+using abi::HeadersStatus;
+using abi::HeaderType;
+using abi::ModuleBuffer;
+using abi::TrailersStatus;
+
+// What stands between the values of a header that is sent several times.
+std::string_view Separator(std::string_view name) { return name == "cookie" ? "; " : ","; }
+
+// The headers of one message, for the templates. A header with several values reads as one, joined by commas.
+class Headers : public tmpl::HeaderSource {
+ public:
+  Headers(abi::EnvoyFilterPtr envoy, HeaderType type) : envoy_(envoy), type_(type) {}
+
+  std::optional<std::string_view> Get(std::string_view name) const override {
+    EnvoyBuffer value;
+    size_t count = 0;
+    if (!envoy_dynamic_module_callback_http_get_header(envoy_, type_, name, &value, 0, &count)) return std::nullopt;
+    if (count < 2) return value.view();
+    std::string& joined = joined_.emplace_back(value.view());
+    for (size_t i = 1; i < count; ++i) {
+      if (!envoy_dynamic_module_callback_http_get_header(envoy_, type_, name, &value, i, nullptr)) break;
+      joined.append(Separator(name)).append(value.view());
+    }
+    return joined;
+  }
+
+ private:
+  const abi::EnvoyFilterPtr envoy_;
+  const HeaderType type_;
+  mutable std::deque<std::string> joined_;  // a deque, for its elements stay where they are
+};
+
+// The request's headers as the client sent them, for the templates of the response.
+class HeadersCopy : public tmpl::HeaderSource {
+ public:
+  explicit HeadersCopy(abi::EnvoyFilterPtr envoy) {
+    const size_t count = envoy_dynamic_module_callback_http_get_headers_size(envoy, HeaderType::kRequest);
+    std::vector<abi::EnvoyHttpHeader> headers(count);
+    if (count == 0 || !envoy_dynamic_module_callback_http_get_headers(envoy, HeaderType::kRequest, headers.data())) {
+      return;
+    }
+    for (const abi::EnvoyHttpHeader& header : headers) {
+      const std::string_view name(header.key, header.key_size);
+      const std::string_view value(header.value, header.value_size);
+      const auto it = Find(name);
+      if (it == headers_.end()) {
+        headers_.emplace_back(name, value);
+      } else {
+        headers_[it - headers_.begin()].second.append(Separator(name)).append(value);
+      }
+    }
+  }
+
+  std::optional<std::string_view> Get(std::string_view name) const override {
+    const auto it = Find(name);
+    if (it == headers_.end()) return std::nullopt;
+    return it->second;
+  }
+
+ private:
+  using List = std::vector<std::pair<std::string, std::string>>;
+  List::const_iterator Find(std::string_view name) const {
+    return std::find_if(headers_.begin(), headers_.end(), [&](const auto& header) { return header.first == name; });
+  }
+
+  List headers_;
+};
+
+bool IsGrpc(std::string_view content_type) {
+  static constexpr std::string_view kGrpc = "application/grpc";
+  return content_type.starts_with(kGrpc) && (content_type.size() == kGrpc.size() || content_type[kGrpc.size()] == '+' ||
+                                             content_type[kGrpc.size()] == ';');
+}
+
+bool IsTokenCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+bool IsToken(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), IsTokenCharacter); }
+
+// These say how the body travels, which only the filter knows.
+bool IsFraming(std::string_view name) { return name == "content-length" || name == "transfer-encoding"; }
+
+// What Envoy does not check any more behind the connection manager: a value with a line break would start a header of
+// its own, a space in the path a request line of its own. Empty when the value may be set.
+std::string ValueMistake(std::string_view name, std::string_view value) {
+  const auto has = [&](auto bad) { return std::any_of(value.begin(), value.end(), bad); };
+  if (name == ":path") {
+    if (!value.starts_with('/')) return "the path does not begin with a slash";
+    if (has([](unsigned char c) { return c <= 0x20 || c == 0x7f; })) {
+      return "the path contains a space or a control character";
+    }
+  } else if (name == ":method") {
+    if (!IsToken(value)) return "the method is not a token";
+  } else if (name == ":status") {
+    if (value.size() != 3 || value[0] < '2' || value[0] > '5' || !std::isdigit(static_cast<unsigned char>(value[1])) ||
+        !std::isdigit(static_cast<unsigned char>(value[2]))) {
+      return "the status is not a number from 200 to 599";
+    }
+  } else if (has([](char c) { return c == '\r' || c == '\n' || c == '\0'; })) {
+    return "header \"" + std::string(name) + "\" contains a line break or a null";
+  }
+  return {};
+}
+
+std::optional<size_t> DefineCounter(abi::EnvoyFilterConfigPtr envoy, std::string_view name, std::string_view label) {
+  ModuleBuffer label_name(label);
+  size_t id = 0;
+  const auto result = envoy_dynamic_module_callback_http_filter_config_define_counter(
+      envoy, name, label.empty() ? nullptr : &label_name, label.empty() ? 0 : 1, &id);
+  if (result != abi::MetricsResult::kSuccess) return std::nullopt;
+  return id;
+}
+
+// Moves what has come out of Envoy's buffer. False, with nothing taken, when `body` would pass `limit`.
+bool TakeReceived(abi::EnvoyFilterPtr envoy, BodyType type, size_t limit, std::string* body) {
+  const size_t count = envoy_dynamic_module_callback_http_get_body_chunks_size(envoy, type);
+  if (count == 0) return true;
+  std::array<EnvoyBuffer, 16> few;
+  std::vector<EnvoyBuffer> many(count > few.size() ? count : 0);
+  EnvoyBuffer* const chunks = many.empty() ? few.data() : many.data();
+  if (!envoy_dynamic_module_callback_http_get_body_chunks(envoy, type, chunks)) return true;
+  size_t size = 0;
+  for (size_t i = 0; i < count; ++i) size += chunks[i].size;
+  if (size > limit - std::min(limit, body->size())) return false;
+  // Mostly the first piece is all of it.
+  if (body->empty()) body->reserve(size);
+  for (size_t i = 0; i < count; ++i) body->append(chunks[i].view());
+  envoy_dynamic_module_callback_http_drain_body(envoy, type, size);
+  return true;
+}
+
+}  // namespace
+
+std::unique_ptr<TransformationFilterConfig> TransformationFilterConfig::Make(abi::EnvoyFilterConfigPtr envoy) {
+  auto config = std::make_unique<TransformationFilterConfig>();
+  config->requests = DefineCounter(envoy, "gloo.transformation.requests", "");
+  config->responses = DefineCounter(envoy, "gloo.transformation.responses", "");
+  config->request_errors = DefineCounter(envoy, "gloo.transformation.request_errors", "status");
+  config->response_errors = DefineCounter(envoy, "gloo.transformation.response_errors", "status");
+  config->too_large = DefineCounter(envoy, "gloo.transformation.too_large", "direction");
+  return config;
+}
+
+std::unique_ptr<TransformationRouteConfig> TransformationRouteConfig::Parse(std::string_view json, std::string* error) {
+  tmpl::TransformationConfig config;
+  if (!tmpl::FromJson(json, &config, error)) return nullptr;
+  std::vector<tmpl::CompileError> errors;
+  std::unique_ptr<tmpl::Transformation> transformation = tmpl::Transformation::Compile(config, &errors);
+  if (transformation != nullptr) return std::make_unique<TransformationRouteConfig>(std::move(transformation));
+  error->clear();
+  for (const tmpl::CompileError& e : errors) {
+    error->append(error->empty() ? "" : "; ").append(e.field).append(": ").append(e.message);
+  }
+  return nullptr;
+}
+
+HeadersStatus TransformationFilter::OnRequestHeaders(bool end_of_stream) {
+  const auto* route = static_cast<const TransformationRouteConfig*>(
+      envoy_dynamic_module_callback_get_most_specific_route_config(envoy_));
+  if (route == nullptr) return HeadersStatus::kContinue;
+  const std::string_view method = Header(Direction::kRequest, ":method").value_or("");
+  // Tunnels carry messages of their own, which no template can read.
+  if (method == "CONNECT" || !Header(Direction::kRequest, "upgrade").value_or("").empty() ||
+      IsGrpc(Header(Direction::kRequest, "content-type").value_or(""))) {
+    return HeadersStatus::kContinue;
+  }
+  transformation_ = route->transformation();
+  client_head_ = upstream_head_ = method == "HEAD";
+  if (transformation_->response_reads_request()) request_headers_ = std::make_unique<HeadersCopy>(envoy_);
+  if (transformation_->has_request()) {
+    return BeginMessage(Direction::kRequest, transformation_->request_needs_body(), end_of_stream);
+  }
+  Apply(Direction::kRequest, {});
+  return HeadersStatus::kContinue;
+}
+
+HeadersStatus TransformationFilter::OnResponseHeaders(bool end_of_stream) {
+  if (transformation_ == nullptr) return HeadersStatus::kContinue;
+  const std::string status_text(Header(Direction::kResponse, ":status").value_or(""));
+  const int status = std::atoi(status_text.c_str());
+  if (status < 200) return HeadersStatus::kContinue;
+  if (client_head_ || status == 204 || status == 304) return BodylessResponse(status, end_of_stream);
+  // The upstream answered the HEAD that a template made of the client's method: the length is of a body that it did
+  // not send.
+  if (upstream_head_ && end_of_stream) SetHeader(Direction::kResponse, "content-length", ModuleBuffer::None());
+  if (!transformation_->has_response()) return HeadersStatus::kContinue;
+  return BeginMessage(Direction::kResponse, transformation_->response_needs_body(), end_of_stream);
+}
+
+HeadersStatus TransformationFilter::BodylessResponse(int status, bool end_of_stream) {
+  // A template made another method of HEAD, and the upstream sends a body.
+  if (!end_of_stream) response_mode_ = BodyMode::kDrop;
+  if (!transformation_->has_response()) return HeadersStatus::kContinue;
+  if (transformation_->response_needs_body()) {
+    // There is nothing to transform; a length would be that of the upstream's body, which the client never gets.
+    if (status != 204) SetHeader(Direction::kResponse, "content-length", ModuleBuffer::None());
+    return HeadersStatus::kContinue;
+  }
+  return Run(Direction::kResponse) == Result::kFailed ? HeadersStatus::kStopIteration : HeadersStatus::kContinue;
+}
+
+HeadersStatus TransformationFilter::BeginMessage(Direction direction, bool needs_body, bool end_of_stream) {
+  if (needs_body && !end_of_stream) {
+    const std::string_view encoding = Header(direction, "content-encoding").value_or("");
+    if (!encoding.empty() && encoding != "identity") {
+      FailEncoded(direction, std::string(encoding));
+      return HeadersStatus::kStopIteration;
+    }
+    // Said at once, not after a megabyte: the client may still be sending.
+    const std::string length(Header(direction, "content-length").value_or(""));
+    if (std::strtoull(length.c_str(), nullptr, 10) > transformation_->max_body_bytes()) {
+      FailTooLarge(direction);
+      return HeadersStatus::kStopIteration;
+    }
+    mode(direction) = BodyMode::kHold;
+    return HeadersStatus::kStopIteration;
+  }
+  const Result result = Run(direction);
+  if (result == Result::kFailed) return HeadersStatus::kStopIteration;
+  if (result == Result::kNewBody && !body_.empty()) {
+    DescribeBody(direction, /*has_trailers=*/false);
+    envoy_dynamic_module_callback_http_append_body(envoy_, Buffered(direction), body_);
+    std::string().swap(body_);
+  }
+  return HeadersStatus::kContinue;
+}
+
+BodyStatus TransformationFilter::OnBody(Direction direction, bool end_of_stream) {
+  BodyMode& mode = this->mode(direction);
+  if (mode == BodyMode::kPass) return BodyStatus::kContinue;
+  const BodyType received = direction == Direction::kRequest ? BodyType::kReceivedRequest : BodyType::kReceivedResponse;
+  if (mode == BodyMode::kDrop) {
+    envoy_dynamic_module_callback_http_drain_body(envoy_, received, SIZE_MAX);
+    return BodyStatus::kContinue;
+  }
+  // The body is kept here, in one piece, and not in Envoy's buffer: the templates need it so, and Envoy's own limit
+  // does not count.
+  if (!TakeReceived(envoy_, received, transformation_->max_body_bytes(), &body_)) {
+    FailTooLarge(direction);
+    return BodyStatus::kStopIterationNoBuffer;
+  }
+  if (!end_of_stream) return BodyStatus::kStopIterationNoBuffer;
+  const Result result = Run(direction);
+  if (result == Result::kFailed) return BodyStatus::kStopIterationNoBuffer;
+  mode = BodyMode::kPass;
+  if (result == Result::kNewBody) DescribeBody(direction, /*has_trailers=*/false);
+  if (!body_.empty()) envoy_dynamic_module_callback_http_append_body(envoy_, received, body_);
+  std::string().swap(body_);
+  return BodyStatus::kContinue;
+}
+
+TrailersStatus TransformationFilter::OnTrailers(Direction direction) {
+  BodyMode& mode = this->mode(direction);
+  if (mode != BodyMode::kHold) return TrailersStatus::kContinue;
+  const Result result = Run(direction);
+  if (result == Result::kFailed) return TrailersStatus::kStopIteration;
+  mode = BodyMode::kPass;
+  if (result == Result::kNewBody) DescribeBody(direction, /*has_trailers=*/true);
+  if (!body_.empty()) envoy_dynamic_module_callback_http_append_body(envoy_, Buffered(direction), body_);
+  std::string().swap(body_);
+  return TrailersStatus::kContinue;
+}
+
+void TransformationFilter::OnLocalReply() {
+  transformation_.reset();
+  request_mode_ = response_mode_ = BodyMode::kPass;
+  std::string().swap(body_);
+}
+
+TransformationFilter::Result TransformationFilter::Run(Direction direction) {
+  const bool request = direction == Direction::kRequest;
+  const Headers headers(envoy_, request ? HeaderType::kRequest : HeaderType::kResponse);
+  tmpl::Outcome outcome;
+  if (request) {
+    transformation_->Request(headers, body_, &outcome);
+  } else {
+    transformation_->Response(headers, request_headers_.get(), body_, &outcome);
+  }
+  if (outcome.status != 0) {
+    Fail(direction, outcome.status, outcome.error, "gloo_transformation_failed");
+    return Result::kFailed;
+  }
+  for (const auto& [name, value] : outcome.set_headers) {
+    const std::string mistake = ValueMistake(name, value);
+    if (mistake.empty()) continue;
+    if (request) {
+      Fail(direction, 400, "bad request: " + mistake, "gloo_transformation_bad_header");
+    } else {
+      Fail(direction, 502, "bad response: " + mistake, "gloo_transformation_bad_header");
+    }
+    return Result::kFailed;
+  }
+  Count(request ? config_->requests : config_->responses);
+  Apply(direction, outcome);
+  if (!outcome.body.has_value()) return Result::kKeepBody;
+  body_ = *std::move(outcome.body);
+  return Result::kNewBody;
+}
+
+void TransformationFilter::Apply(Direction direction, const tmpl::Outcome& outcome) {
+  for (const std::string& name : outcome.remove_headers) {
+    if (!name.starts_with(':') && !IsFraming(name)) SetHeader(direction, name, ModuleBuffer::None());
+  }
+  for (const auto& [name, value] : outcome.set_headers) {
+    if (IsFraming(name)) continue;
+    SetHeader(direction, name, value);
+    if (name == ":method") upstream_head_ = value == "HEAD";
+  }
+  if (direction == Direction::kRequest && transformation_->has_response() && transformation_->response_needs_body()) {
+    // The whole response must come, and legibly.
+    for (const std::string_view name : {"accept-encoding", "range", "if-range"}) {
+      SetHeader(direction, name, ModuleBuffer::None());
+    }
+  }
+}
+
+void TransformationFilter::DescribeBody(Direction direction, bool has_trailers) {
+  SetHeader(direction, "transfer-encoding", ModuleBuffer::None());
+  SetHeader(direction, "content-encoding", ModuleBuffer::None());
+  // HTTP/1 can send trailers only after a chunked body.
+  const std::string size = std::to_string(body_.size());
+  SetHeader(direction, "content-length", has_trailers ? ModuleBuffer::None() : ModuleBuffer(size));
+}
+
+BodyType TransformationFilter::Buffered(Direction direction) {
+  return direction == Direction::kRequest ? BodyType::kBufferedRequest : BodyType::kBufferedResponse;
+}
+
+void TransformationFilter::FailTooLarge(Direction direction) {
+  const bool request = direction == Direction::kRequest;
+  Count(config_->too_large, request ? "request" : "response");
+  Fail(direction, request ? 413 : 502, tmpl::TooLargeError(transformation_->max_body_bytes(), !request),
+       "gloo_transformation_too_large");
+}
+
+void TransformationFilter::FailEncoded(Direction direction, std::string_view encoding) {
+  // The sender's own bytes are repeated: keep them harmless and short.
+  std::string text = "the body must not be encoded, but its content-encoding is \"";
+  for (const char c : encoding.substr(0, 32)) text.push_back(IsTokenCharacter(c) ? c : '?');
+  text.push_back('"');
+  const bool request = direction == Direction::kRequest;
+  Fail(direction, request ? 415 : 502, (request ? "unsupported media type: " : "bad response: ") + text,
+       "gloo_transformation_encoded");
+}
+
+void TransformationFilter::Fail(Direction direction, int status, const std::string& text, std::string_view details) {
+  if (status < 200 || status > 599) status = 500;
+  Count(direction == Direction::kRequest ? config_->request_errors : config_->response_errors, std::to_string(status));
+  // Before the reply, which calls our hooks again and then may end us.
+  OnLocalReply();
+  envoy_dynamic_module_callback_http_send_response(envoy_, static_cast<uint32_t>(status), nullptr, 0, text, details);
+}
+
+std::optional<std::string_view> TransformationFilter::Header(Direction direction, std::string_view name) const {
+  EnvoyBuffer value;
+  const HeaderType type = direction == Direction::kRequest ? HeaderType::kRequest : HeaderType::kResponse;
+  if (!envoy_dynamic_module_callback_http_get_header(envoy_, type, name, &value, 0, nullptr)) return std::nullopt;
+  return value.view();
+}
+
+void TransformationFilter::SetHeader(Direction direction, std::string_view name, ModuleBuffer value) {
+  const HeaderType type = direction == Direction::kRequest ? HeaderType::kRequest : HeaderType::kResponse;
+  envoy_dynamic_module_callback_http_set_header(envoy_, type, name, value);
+}
+
+void TransformationFilter::Count(const std::optional<size_t>& counter) {
+  if (counter.has_value()) {
+    envoy_dynamic_module_callback_http_filter_increment_counter(envoy_, *counter, nullptr, 0, 1);
+  }
+}
+
+void TransformationFilter::Count(const std::optional<size_t>& counter, std::string_view label) {
+  if (!counter.has_value()) return;
+  ModuleBuffer value(label);
+  envoy_dynamic_module_callback_http_filter_increment_counter(envoy_, *counter, &value, 1, 1);
+}
+
+}  // namespace gloo::filters
