@@ -1,0 +1,66 @@
+// The state directory: last good objects and statuses, in one SQLite file. What was good survives a restart while
+// the configuration is broken or its store is away.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "api/v1/status.pb.h"
+#include "model/object.h"
+
+namespace gloo::state {
+
+struct SavedObject {
+  model::ObjectPtr object;
+};
+
+struct SavedStatus {
+  model::ObjectKey key;
+  v1::Status status;
+};
+
+struct SavedData {
+  bool secret = false;
+  model::NamedDataPtr data;
+};
+
+// One commit of changes; later values of a key replace earlier ones that still wait.
+struct Write {
+  std::vector<model::ObjectPtr> good;         // upserted
+  std::vector<SavedStatus> statuses;          // upserted
+  std::vector<SavedData> data;                // upserted: the last good secrets and artifacts (file mode 0600)
+  std::vector<model::ObjectKey> gone;         // both good form and status
+  std::vector<std::pair<bool, model::DataKey>> gone_data;  // secret?, key
+};
+
+// Thread safe. Writes happen on a thread of its own, merged while one is under way; the destructor writes what waits.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  struct Loaded {
+    std::vector<model::ObjectPtr> good;
+    std::vector<SavedStatus> statuses;
+    std::vector<SavedData> data;
+  };
+  // What is in the file. A file that is damaged is set aside (renamed) and an empty one begun: the state is a cache of
+  // what the sources say.
+  virtual Loaded Load() = 0;
+  virtual void Put(Write write) = 0;
+  // Returns when all that was put before is on disk, or when writing it has failed once more.
+  virtual void Flush() = 0;
+  // Why the last write failed; what could not be written waits and is tried again.
+  virtual absl::Status WriteStatus() const { return absl::OkStatus(); }
+
+  // Makes the folder (mode 0700) where missing; fails where it cannot be written or another process holds it. A file
+  // that is damaged becomes `state.db.damaged-N`, one of another version of gloo `state.db.version-V-N`.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& folder);
+  // For glooctl: the statuses, without taking hold of the folder.
+  static absl::StatusOr<std::vector<SavedStatus>> ReadStatuses(const std::string& folder);
+};
+
+}  // namespace gloo::state
