@@ -1,0 +1,108 @@
+// The xDS server: aggregated discovery (delta and state of the world), client status discovery.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "runtime/loop.h"
+#include "runtime/metrics.h"
+#include "snapshot/snapshot.h"
+
+namespace gloo::xds {
+
+// A refusal by an Envoy.
+struct Nack {
+  std::string node_id;
+  snapshot::Type type;
+  // The resource refused, with its version; secrets under the name of the entry that answered. A response with several
+  // resources is offered again one by one before it is reported, so that only the culprit is; a refusal of which
+  // no resource is the cause holds none.
+  std::vector<std::pair<std::string, std::string>> resources;  // name, version
+  // Envoy's own words.
+  std::string message;
+};
+
+// Called on the loop thread.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void OnConnected(const std::string& node_id, const std::string& role) = 0;
+  virtual void OnDisconnected(const std::string& node_id, const std::string& role) = 0;
+  // The client now has these versions in force.
+  virtual void OnAck(const std::string& node_id, snapshot::Type type,
+                     const std::vector<std::pair<std::string, std::string>>& resources) = 0;
+  virtual void OnNack(const Nack& nack) = 0;
+};
+
+// How one client stands to one resource.
+enum class ClientState {
+  kNotWanted,     // not subscribed
+  kWaiting,       // not sent, or sent and not acknowledged
+  kAcknowledged,  // in force at the given version
+  kRefused,       // this version was NACKed
+};
+
+struct Client {
+  std::string node_id;
+  std::string role;
+  std::string peer;
+  std::string user_agent;
+  bool delta = true;
+  absl::Time connected;
+  // Every resource that it is subscribed to is acknowledged.
+  bool converged = false;
+  uint64_t acks = 0;
+  uint64_t nacks = 0;
+  std::string last_error;
+};
+
+struct ServerOptions {
+  // "127.0.0.1:9977"; port 0 is chosen.
+  std::string address;
+  // The role of a node: what stands before the first `~` of its id.
+  // Asked once for each role that nobody published: gives what its Envoys are served instead.
+  std::function<snapshot::Delta(const std::string& role)> unknown_role;
+  // Bounds one response; more goes into further ones. The first answer to a wildcard may be 16 times as long, so that a
+  // client starts with all of a type.
+  size_t max_response_bytes = 1 << 20;
+  // A client that takes a response no faster than this, or asks for nothing after it connected, is cut off.
+  absl::Duration write_timeout = absl::Seconds(30);
+  // Pings on an idle connection find peers that are gone without a word.
+  absl::Duration keepalive_time = absl::Seconds(30);
+  absl::Duration keepalive_timeout = absl::Seconds(10);
+  // How long an acknowledged resource waits for the client to ask for what it warms, and a client that reconnects has to
+  // name all that it holds before anything is removed from it.
+  absl::Duration grace = absl::Milliseconds(500);
+};
+
+// All methods on the loop thread. gRPC's own threads only move bytes.
+class Server {
+ public:
+  virtual ~Server() = default;
+  virtual absl::Status Start() = 0;
+  virtual int port() const = 0;
+  // Nothing is answered before the first call with true: an Envoy that comes early waits for a complete state.
+  virtual void SetReady(bool ready) = 0;
+  // Makes the role known, with or without resources.
+  virtual void Publish(const std::string& role, const snapshot::Delta& delta) = 0;
+  // Null where the role is unknown.
+  virtual const snapshot::Snapshot* snapshot(const std::string& role) const = 0;
+  virtual std::vector<std::string> roles() const = 0;
+  virtual std::vector<Client> clients() const = 0;
+  // `message` receives Envoy's words where refused; may be null.
+  virtual ClientState StateOf(const std::string& node_id, const snapshot::ResourceRef& ref, std::string_view version,
+                              std::string* message) const = 0;
+  virtual void AddObserver(Observer* observer) = 0;
+  // Ends all streams, so that clients go elsewhere. Idempotent.
+  virtual void Shutdown() = 0;
+
+  static std::unique_ptr<Server> Create(runtime::Loop& loop, runtime::Metrics& metrics, ServerOptions options);
+};
+
+}  // namespace gloo::xds

@@ -1,0 +1,93 @@
+#include "xds/session.h"
+
+#include <utility>
+
+#include "xds/session_internal.h"
+
+namespace gloo::xds {
+
+using snapshot::ResourcePtr;
+using snapshot::ResourceRef;
+using snapshot::Type;
+
+Session::Session(runtime::Loop& loop, const snapshot::Snapshot& snapshot, SessionEvents& events,
+                 SessionOptions options)
+    : loop_(loop), snapshot_(snapshot), events_(events), options_(options) {}
+
+Session::~Session() = default;
+
+bool Session::FullState(Type type) const { return !options_.delta && HasLegacyWildcard(type); }
+
+ResourcePtr Session::Current(Type type, const std::string& name) const {
+  if (type == Type::kSecret) return snapshot_.FindSecretEntry(name);
+  const auto& map = snapshot_.resources(type);
+  const auto it = map.find(name);
+  return it == map.end() ? nullptr : it->second;
+}
+
+void Session::OnChange(const Change& change) {
+  ++sequence_;
+  absl::flat_hash_set<std::string_view> secrets;
+  for (const Change::Item& item : change.items) {
+    const Type type = item.ref.type;
+    Subscription& s = sub(type);
+    if (!s.active) continue;
+    if (type == Type::kSecret) {
+      secrets.insert(item.ref.name);
+      continue;
+    }
+    auto it = s.entries.find(item.ref.name);
+    if (it == s.entries.end()) {
+      if (!s.wildcard || item.after == nullptr) continue;
+      it = s.entries.try_emplace(item.ref.name).first;
+    }
+    MarkChanged(type, item.ref.name, it->second);
+  }
+  if (!secrets.empty()) {
+    // A change of a wildcard may change what answers for any name below it, so the names that clients asked for are
+    // asked in turn; secrets change seldom.
+    for (auto& [name, entry] : sub(Type::kSecret).entries) {
+      for (const std::string& candidate : snapshot::SecretCandidates(name)) {
+        if (!secrets.contains(candidate)) continue;
+        MarkChanged(Type::kSecret, name, entry);
+        break;
+      }
+    }
+  }
+  for (const Change::Item& item : change.items) {
+    if (item.after != nullptr) continue;
+    if (const auto it = holds_.find(item.ref); it != holds_.end()) it->second.gone = item.before;
+  }
+}
+
+ClientState Session::StateOf(const ResourceRef& ref, std::string_view version, std::string* message) const {
+  const Subscription& s = subscription(ref.type);
+  const auto it = s.entries.find(ref.name);
+  if (!s.active || it == s.entries.end()) {
+    return s.active && s.wildcard ? ClientState::kWaiting : ClientState::kNotWanted;
+  }
+  const Entry& entry = it->second;
+  if (entry.acked != nullptr && entry.acked->version == version) return ClientState::kAcknowledged;
+  if (entry.refusal != nullptr && entry.refusal->version == version) {
+    if (message != nullptr) *message = entry.refusal->message;
+    return ClientState::kRefused;
+  }
+  return ClientState::kWaiting;
+}
+
+bool Session::converged() const {
+  bool any = false;
+  for (const Subscription& s : subscriptions_) {
+    if (s.lagging > 0 || s.owes_answer) return false;
+    any |= s.active;
+  }
+  return any;
+}
+
+size_t Session::in_flight() const {
+  size_t out = 0;
+  for (const Subscription& s : subscriptions_) out += s.in_flight.size();
+  return out;
+}
+
+}  // namespace gloo::xds

@@ -1,0 +1,177 @@
+// One client's stream as a state machine: requests and changes in, responses out. No gRPC, no thread of its own:
+// loop thread only. docs/design/xds.md explains the states and the order.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "envoy/service/discovery/v3/discovery.pb.h"
+#include "runtime/loop.h"
+#include "snapshot/snapshot.h"
+#include "xds/server.h"
+#include "xds/subscription.h"
+
+namespace gloo::xds {
+
+// What one publication changed in a role's snapshot. `before` null: new; `after` null: gone.
+struct Change {
+  struct Item {
+    snapshot::ResourceRef ref;
+    snapshot::ResourcePtr before;
+    snapshot::ResourcePtr after;
+  };
+  std::vector<Item> items;
+};
+
+// One message to the client.
+struct Response {
+  std::string type_url;
+  std::string nonce;
+  std::string version;
+  struct Item {
+    // The name that the client asked for; a secret's own may be a wildcard that covers it.
+    std::string name;
+    snapshot::ResourcePtr resource;
+  };
+  std::vector<Item> items;
+  std::vector<std::string> removed;  // delta only
+};
+
+using NamedVersions = std::vector<std::pair<std::string, std::string>>;
+
+class SessionEvents {
+ public:
+  virtual ~SessionEvents() = default;
+  // `took`: from the response to its acknowledgement.
+  virtual void OnAck(snapshot::Type type, const NamedVersions& resources, absl::Duration took) = 0;
+  // `isolated`: the response held one resource, so it is the culprit; otherwise each is offered again alone.
+  virtual void OnNack(snapshot::Type type, const NamedVersions& resources, const std::string& message,
+                      bool isolated) = 0;
+  // A timer has made something sendable: call Next().
+  virtual void OnRunnable() = 0;
+};
+
+struct SessionOptions {
+  bool delta = true;
+  size_t max_response_bytes = 1 << 20;
+  // How long an acknowledged resource waits for the client to subscribe to what it warms (1 to 2 times this), and how
+  // long a client that reconnects has to say all that it holds before anything is removed from it.
+  absl::Duration grace = absl::Milliseconds(500);
+};
+
+class Session {
+ public:
+  Session(runtime::Loop& loop, const snapshot::Snapshot& snapshot, SessionEvents& events, SessionOptions options);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // An error ends the stream. Only the one of the session's protocol may be called.
+  absl::Status OnRequest(const envoy::service::discovery::v3::DeltaDiscoveryRequest& request);
+  absl::Status OnRequest(const envoy::service::discovery::v3::DiscoveryRequest& request);
+  // The snapshot has changed; called after the fact, once a publication.
+  void OnChange(const Change& change);
+  // The next message to write, or none. To be called whenever no write is under way and something may have changed.
+  std::optional<Response> Next();
+
+  ClientState StateOf(const snapshot::ResourceRef& ref, std::string_view version, std::string* message) const;
+  // Subscribed to something, and all of it acknowledged.
+  bool converged() const;
+  const Subscription& subscription(snapshot::Type type) const { return subscriptions_[static_cast<int>(type)]; }
+  // Bounds of memory, for tests: responses that wait for an answer, held references.
+  size_t in_flight() const;
+  size_t held() const { return holds_.size(); }
+
+ private:
+  struct Hold {
+    int count = 0;
+    // Set when it left the snapshot while held: it can still be answered.
+    snapshot::ResourcePtr gone;
+  };
+  enum class Decision { kNothing, kUpsert, kRemove };
+
+  Subscription& sub(snapshot::Type type) { return subscriptions_[static_cast<int>(type)]; }
+  bool FullState(snapshot::Type type) const;
+  // What answers for the name now; for secrets under its own name.
+  snapshot::ResourcePtr Current(snapshot::Type type, const std::string& name) const;
+
+  // session_requests.cc
+  absl::Status OnForeignType(const std::string& type_url, std::vector<std::string> names);
+  void Adopt(snapshot::Type type, const std::string& name, const std::string& version);
+  absl::Status Subscribe(snapshot::Type type, const std::string& name);
+  void Unsubscribe(snapshot::Type type, const std::string& name);
+  void SubscribeAll(snapshot::Type type);
+  void UnsubscribeAll(snapshot::Type type);
+  void ReplaceNames(snapshot::Type type, const std::vector<std::string>& names);
+  void Acknowledge(snapshot::Type type, InFlight response);
+  void Refuse(snapshot::Type type, InFlight response, const std::string& message);
+
+  // session_order.cc
+  // Applies `change` to the entry's `sent`, `acked` or `lag`, keeping count of what the client may still use.
+  template <typename F>
+  void Mutate(Entry& entry, F change);
+  void AddReferences(const snapshot::ResourcePtr& a, const snapshot::ResourcePtr& b);
+  void DropReferences(const snapshot::ResourcePtr& a, const snapshot::ResourcePtr& b);
+  void MarkChanged(snapshot::Type type, const std::string& name, Entry& entry);
+  void Settle(snapshot::Type type, const std::string& name, Entry& entry);
+  void EraseEntry(snapshot::Type type, const std::string& name);
+  void Enqueue(snapshot::Type type, const std::string& name, Entry& entry);
+  void SetPending(snapshot::Type type, Lag& lag, uint64_t sequence);
+  void UpdatePending(snapshot::Type type, const std::string& name, Entry& entry);
+  void WaitFor(const snapshot::ResourceRef& key, snapshot::Type type, const std::string& name, Lag& lag);
+  void StopWaiting(snapshot::Type type, const std::string& name, Lag& lag);
+  void Wake(const snapshot::ResourceRef& key);
+  // What an upsert, a removal, or the end of warming has to wait for.
+  std::optional<snapshot::ResourceRef> UpsertBlockedBy(const snapshot::Resource& resource, const Lag& lag) const;
+  std::optional<snapshot::ResourceRef> RemovalBlockedBy(snapshot::Type type, const std::string& name,
+                                                        const Lag& lag) const;
+  std::optional<snapshot::ResourceRef> WarmingBlockedBy(const snapshot::Resource& resource, Lag& lag, bool* grace);
+  bool NotInForce(const snapshot::ResourceRef& ref, uint64_t sequence) const;
+  // Whether all that it needs is in force at the client now.
+  bool Usable(const snapshot::Resource& resource) const;
+  bool PendingUpTo(snapshot::Type type, uint64_t sequence) const;
+  void StartGrace(std::optional<snapshot::ResourceRef> warming);
+  void OnGrace();
+
+  // session_send.cc
+  Decision Decide(snapshot::Type type, const std::string& name, Entry& entry, snapshot::ResourcePtr* resource);
+  void Collect(snapshot::Type type, Response* response, InFlight* in_flight);
+  void FillFullState(snapshot::Type type, Response* response, const InFlight& in_flight);
+
+  runtime::Loop& loop_;
+  const snapshot::Snapshot& snapshot_;
+  SessionEvents& events_;
+  const SessionOptions options_;
+
+  Subscription subscriptions_[snapshot::kTypeCount];
+  // Counts publications: says which changes came before which.
+  uint64_t sequence_ = 1;
+  uint64_t last_nonce_ = 0;
+  int next_type_ = 0;
+  // Everything that a form which the client has or may have, and which is not the current one, refers to. What is in
+  // here is neither removed from the client nor forgotten.
+  absl::flat_hash_map<snapshot::ResourceRef, Hold> holds_;
+  absl::flat_hash_map<snapshot::ResourceRef, absl::flat_hash_set<snapshot::ResourceRef>> waiters_;
+  // Entries whose form at the client is unknown (it reconnected with a version that is not ours), by type.
+  size_t unknown_[snapshot::kTypeCount] = {};
+  bool adopted_ = false;
+  bool adopt_grace_over_ = false;
+  // Two steps of the grace timer: what is in the second one is released by its next tick.
+  std::vector<snapshot::ResourceRef> grace_first_, grace_second_;
+  int adopt_ticks_ = 0;
+  std::unique_ptr<runtime::Timer> grace_timer_;
+  // Types that this server does not have: their names are answered as absent.
+  absl::flat_hash_map<std::string, std::vector<std::string>> foreign_;
+};
+
+}  // namespace gloo::xds
