@@ -1,0 +1,15 @@
+#include "plugins/builtin.h"
+
+#include "plugins/rest/rest.h"
+#include "plugins/route_basics/route_basics.h"
+#include "plugins/static/static.h"
+
+namespace gloo::plugins {
+
+void AddBuiltins(translator::Registry& registry) {
+  AddStatic(registry);
+  AddRest(registry);
+  AddRouteBasics(registry);
+}
+
+}  // namespace gloo::plugins

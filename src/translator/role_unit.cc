@@ -1,0 +1,243 @@
+#include "translator/role_unit.h"
+
+#include <google/protobuf/util/time_util.h>
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
+#include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/http/early_header_mutation/dynamic_modules/v3/dynamic_modules.pb.h"
+#include "envoy/extensions/transport_sockets/tls/cert_mappers/sni/v3/config.pb.h"
+#include "envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
+#include "translator/checks/checks.h"
+#include "translator/envoy_build.h"
+#include "translator/names.h"
+#include "translator/text.h"
+
+namespace gloo::translator {
+namespace {
+
+namespace hcm = envoy::extensions::filters::network::http_connection_manager::v3;
+namespace tls = envoy::extensions::transport_sockets::tls;
+using envoy::config::listener::v3::Listener;
+
+// What is held of one connection. Filters may hold bodies of this size; a route that needs more says so itself.
+constexpr uint32_t kBufferLimit = 1 << 20;
+
+// Limits that Envoy's makers advise for proxies at the edge.
+void SetLimits(hcm::HttpConnectionManager* manager) {
+  manager->mutable_use_remote_address()->set_value(true);
+  manager->mutable_normalize_path()->set_value(true);
+  manager->set_merge_slashes(true);
+  manager->set_path_with_escaped_slashes_action(hcm::HttpConnectionManager::UNESCAPE_AND_REDIRECT);
+  manager->mutable_stream_idle_timeout()->set_seconds(300);
+  manager->mutable_request_headers_timeout()->set_seconds(30);
+  auto* common = manager->mutable_common_http_protocol_options();
+  common->mutable_idle_timeout()->set_seconds(3600);
+  common->set_headers_with_underscores_action(envoy::config::core::v3::HttpProtocolOptions::REJECT_REQUEST);
+  auto* http2 = manager->mutable_http2_protocol_options();
+  http2->mutable_max_concurrent_streams()->set_value(100);
+  http2->mutable_initial_stream_window_size()->set_value(64 << 10);
+  http2->mutable_initial_connection_window_size()->set_value(1 << 20);
+}
+
+void AddRouter(hcm::HttpConnectionManager* manager) {
+  hcm::HttpFilter* filter = manager->add_http_filters();
+  filter->set_name("envoy.filters.http.router");
+  *filter->mutable_typed_config() = Pack(envoy::extensions::filters::http::router::v3::Router());
+}
+
+void AddFilters(const Registry& registry, hcm::HttpConnectionManager* manager) {
+  hcm::HttpFilter* table = manager->add_http_filters();
+  table->set_name(std::string(kDomainTable));
+  *table->mutable_config_discovery()->mutable_config_source() = AdsSource();
+  table->mutable_config_discovery()->add_type_urls(
+      Cat("type.googleapis.com/",
+          envoy::extensions::filters::http::dynamic_modules::v3::DynamicModuleFilter::descriptor()->full_name()));
+
+  std::vector<FilterPlugin::Filter> filters;
+  for (const auto& plugin : registry.filters()) {
+    for (FilterPlugin::Filter& filter : plugin->Filters()) filters.push_back(std::move(filter));
+  }
+  std::stable_sort(filters.begin(), filters.end(), [](const auto& a, const auto& b) { return a.slot < b.slot; });
+  for (FilterPlugin::Filter& filter : filters) {
+    hcm::HttpFilter* out = manager->add_http_filters();
+    out->set_name(filter.name);
+    *out->mutable_typed_config() = std::move(filter.config);
+    out->set_disabled(filter.disabled);
+  }
+  AddRouter(manager);
+}
+
+void SetScopes(const std::string& role, const std::string& listener, hcm::HttpConnectionManager* manager) {
+  hcm::ScopedRoutes* scopes = manager->mutable_scoped_routes();
+  scopes->set_name("gloo");
+  auto* key = scopes->mutable_scope_key_builder()->add_fragments()->mutable_header_value_extractor();
+  key->set_name(std::string(kScopeHeader));
+  // Without a separator the whole value is element 0.
+  key->set_index(0);
+  *scopes->mutable_rds_config_source() = AdsSource();
+  *scopes->mutable_scoped_rds()->mutable_scoped_rds_config_source() = AdsSource();
+
+  envoy::extensions::http::early_header_mutation::dynamic_modules::v3::DynamicModuleEarlyHeaderMutation mutation;
+  mutation.mutable_dynamic_module_config()->set_name(std::string(kModuleName));
+  mutation.mutable_dynamic_module_config()->set_do_not_close(true);
+  mutation.set_early_header_mutation_name(std::string(kScopeMutation));
+  google::protobuf::StringValue config;
+  config.set_value(Cat("{\"table\":", JsonQuote(role), ",\"listener\":", JsonQuote(listener), "}"));
+  *mutation.mutable_early_header_mutation_config() = Pack(config);
+  auto* extension = manager->add_early_header_mutation_extensions();
+  extension->set_name(std::string(kScopeMutation));
+  *extension->mutable_typed_config() = Pack(mutation);
+}
+
+void SetTls(envoy::config::core::v3::TransportSocket* socket) {
+  tls::cert_mappers::sni::v3::SNI mapper;
+  mapper.set_default_value("*");
+  tls::cert_selectors::on_demand_secret::v3::Config selector;
+  *selector.mutable_config_source() = AdsSource();
+  selector.mutable_certificate_mapper()->set_name("envoy.tls.certificate_mappers.sni");
+  *selector.mutable_certificate_mapper()->mutable_typed_config() = Pack(mapper);
+
+  tls::v3::DownstreamTlsContext context;
+  tls::v3::CommonTlsContext* common = context.mutable_common_tls_context();
+  common->add_alpn_protocols("h2");
+  common->add_alpn_protocols("http/1.1");
+  common->mutable_custom_tls_certificate_selector()->set_name("envoy.tls.certificate_selectors.on_demand_secret");
+  *common->mutable_custom_tls_certificate_selector()->mutable_typed_config() = Pack(selector);
+  // The selector demands it: a session that is resumed has no handshake to select a certificate in.
+  context.set_disable_stateless_session_resumption(true);
+  context.set_disable_stateful_session_resumption(true);
+  socket->set_name("envoy.transport_sockets.tls");
+  *socket->mutable_typed_config() = Pack(context);
+}
+
+Listener MakeListener(const std::string& name, const std::string& address, uint32_t port,
+                      const hcm::HttpConnectionManager& manager) {
+  Listener listener;
+  listener.set_name(name);
+  auto* socket = listener.mutable_address()->mutable_socket_address();
+  socket->set_address(address);
+  socket->set_port_value(port);
+  listener.mutable_per_connection_buffer_limit_bytes()->set_value(kBufferLimit);
+  auto* filter = listener.add_filter_chains()->add_filters();
+  filter->set_name("envoy.filters.network.http_connection_manager");
+  *filter->mutable_typed_config() = Pack(manager);
+  return listener;
+}
+
+bool IsIpAddress(const std::string& text) {
+  unsigned char buffer[sizeof(in6_addr)];
+  return inet_pton(AF_INET, text.c_str(), buffer) == 1 || inet_pton(AF_INET6, text.c_str(), buffer) == 1;
+}
+
+bool IsListenerName(const std::string& name) {
+  return !name.empty() && name.size() <= 63 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+v1::RoleSpec DefaultListeners(const Settings& settings) {
+  v1::RoleSpec spec;
+  if (settings.http_port != 0) {
+    v1::Listener* http = spec.add_listeners();
+    http->set_name("http");
+    http->set_port(settings.http_port);
+  }
+  if (settings.https_port != 0) {
+    v1::Listener* https = spec.add_listeners();
+    https->set_name("https");
+    https->set_port(settings.https_port);
+    https->set_tls(true);
+  }
+  return spec;
+}
+
+}  // namespace
+
+RoleOutput TranslateRole(const Registry& registry, const Settings& settings, const std::string& role,
+                         const v1::RoleSpec& written, Issues& issues) {
+  v1::RoleSpec defaults;
+  if (written.listeners_size() == 0) defaults = DefaultListeners(settings);
+  const v1::RoleSpec& spec = written.listeners_size() == 0 ? defaults : written;
+
+  RoleOutput out;
+  std::set<std::string> names;
+  std::set<std::pair<std::string, uint32_t>> addresses;
+  for (int i = 0; i < spec.listeners_size(); ++i) {
+    const v1::Listener& listener = spec.listeners(i);
+    IssuePath path(issues, "spec.listeners", static_cast<size_t>(i));
+    size_t errors_before = issues.errors();
+    std::string address = listener.bind_address().empty() ? settings.bind_address : listener.bind_address();
+    if (!IsListenerName(listener.name())) {
+      issues.Error("name", "BadName",
+                   Cat(JsonQuote(listener.name()), " is no listener name; 1 to 63 letters, digits and \"-\" are"));
+    } else if (!names.insert(listener.name()).second) {
+      issues.Error("name", "DuplicateName",
+                   Cat("there is a listener ", JsonQuote(listener.name()), " before this one"));
+    }
+    if (!IsIpAddress(address)) {
+      issues.Error("bindAddress", "BadAddress", Cat(JsonQuote(address), " is no IP address"));
+    }
+    if (listener.port() == 0 || listener.port() > 65535) {
+      issues.Error("port", "BadPort", Cat(listener.port(), " is no port; 1 to 65535 are"));
+    } else if (!addresses.emplace(address, listener.port()).second) {
+      issues.Error("port", "DuplicatePort",
+                   Cat("a listener before this one has address ", address, " and port ", listener.port()));
+    }
+    if (issues.errors() > errors_before) continue;
+
+    hcm::HttpConnectionManager manager;
+    manager.set_stat_prefix(listener.name());
+    manager.set_server_name("gloo");
+    SetLimits(&manager);
+    SetScopes(role, listener.name(), &manager);
+    AddFilters(registry, &manager);
+    Listener message = MakeListener(listener.name(), address, listener.port(), manager);
+    if (listener.tls()) SetTls(message.mutable_filter_chains(0)->mutable_transport_socket());
+    Issues refused;
+    checks::CheckMessage(message, refused);
+    for (const Issue& issue : refused.items()) {
+      issues.Error("", "RefusedByEnvoy", Cat("Envoy would refuse this listener: ", issue.path, ": ", issue.message));
+    }
+    if (!refused.ok()) continue;
+    out.listeners.push_back({listener.name(), listener.tls()});
+    out.resources.push_back(snapshot::MakeResource(snapshot::Type::kListener, listener.name(), Serialize(message),
+                                                   {{snapshot::Type::kExtensionConfig, std::string(kDomainTable)}}));
+  }
+  return out;
+}
+
+snapshot::Delta AnswerOnly(const Settings& settings, const std::string& reason) {
+  snapshot::Delta delta;
+  // Over TLS there is no certificate to answer with, so both are in the clear.
+  v1::RoleSpec spec = DefaultListeners(settings);
+  for (const v1::Listener& listener : spec.listeners()) {
+    hcm::HttpConnectionManager manager;
+    manager.set_stat_prefix(listener.name());
+    manager.set_server_name("gloo");
+    SetLimits(&manager);
+    auto* routes = manager.mutable_route_config();
+    routes->set_name("answer");
+    auto* host = routes->add_virtual_hosts();
+    host->set_name("answer");
+    host->add_domains(std::string(1, '*'));
+    auto* route = host->add_routes();
+    route->mutable_match()->set_prefix("/");
+    route->mutable_direct_response()->set_status(500);
+    route->mutable_direct_response()->mutable_body()->set_inline_string(reason + "\n");
+    AddRouter(&manager);
+    delta.upserts.push_back(snapshot::MakeResource(
+        snapshot::Type::kListener, listener.name(),
+        Serialize(MakeListener(listener.name(), settings.bind_address, listener.port(), manager))));
+  }
+  return delta;
+}
+
+}  // namespace gloo::translator

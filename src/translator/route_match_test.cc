@@ -1,0 +1,110 @@
+#include "translator/route_match.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+
+namespace gloo::translator {
+namespace {
+
+using envoy::config::route::v3::RouteMatch;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+v1::Route Route(const std::string& text) {
+  v1::Route route;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &route)) << text;
+  return route;
+}
+
+RouteMatch One(const std::string& text) {
+  Issues issues;
+  auto matches = TranslateMatcher(Route(text), issues);
+  EXPECT_TRUE(issues.empty());
+  EXPECT_EQ(matches.size(), 1u);
+  return matches.empty() ? RouteMatch() : matches[0];
+}
+
+std::vector<std::string> Mistakes(const std::string& text) {
+  Issues issues;
+  EXPECT_TRUE(TranslateMatcher(Route(text), issues).empty());
+  std::vector<std::string> texts;
+  for (const Issue& issue : issues.items()) texts.push_back(ToString(issue));
+  return texts;
+}
+
+TEST(RouteMatchTest, NoMatcherIsEverything) { EXPECT_EQ(One("").prefix(), "/"); }
+
+TEST(RouteMatchTest, PathsAreLetterForLetter) {
+  EXPECT_EQ(One("request_matcher { path_prefix: '/a' }").prefix(), "/a");
+  EXPECT_EQ(One("request_matcher { path_exact: '/a' }").path(), "/a");
+  EXPECT_EQ(One("request_matcher { path_regex: '/a+' }").safe_regex().regex(), "/a+");
+}
+
+TEST(RouteMatchTest, OneVerbIsExactSeveralAreAnExpression) {
+  EXPECT_EQ(One("request_matcher { verbs: 'GET' }").headers(0).string_match().exact(), "GET");
+  RouteMatch match = One("request_matcher { verbs: 'GET' verbs: 'M-SEARCH' }");
+  EXPECT_EQ(match.headers(0).name(), ":method");
+  EXPECT_EQ(match.headers(0).string_match().safe_regex().regex(), "GET|M\\-SEARCH");
+}
+
+TEST(RouteMatchTest, AnEmptyValueIsPresence) {
+  RouteMatch match = One("request_matcher { headers { key: 'X-A' value { exact: '' } } "
+                         "headers { key: 'x-b' value { present: false } } "
+                         "query_params { key: 'q' value { regex: '[0-9]' } } }");
+  EXPECT_EQ(match.headers(0).name(), "x-a");
+  EXPECT_TRUE(match.headers(0).present_match());
+  EXPECT_TRUE(match.headers(1).present_match());
+  EXPECT_TRUE(match.headers(1).invert_match());
+  EXPECT_EQ(match.query_parameters(0).string_match().safe_regex().regex(), "[0-9]");
+}
+
+TEST(RouteMatchTest, AnEventIsTwoHeaders) {
+  Issues issues;
+  auto matches = TranslateMatcher(Route("event_matcher { event_type: 't' }"), issues);
+  ASSERT_EQ(matches.size(), 2u);
+  EXPECT_EQ(matches[0].path(), "/events");
+  EXPECT_EQ(matches[0].headers(0).string_match().exact(), "POST");
+  EXPECT_EQ(matches[0].headers(1).name(), "ce-type");
+  EXPECT_EQ(matches[1].headers(1).name(), "x-event-type");
+}
+
+TEST(RouteMatchTest, SaysWhatIsWrong) {
+  EXPECT_THAT(Mistakes("request_matcher { path_prefix: 'a' }"),
+              ElementsAre("error: requestMatcher.pathPrefix: \"a\" must start with \"/\" (BadPath)"));
+  EXPECT_THAT(Mistakes("request_matcher { path_exact: '/a?b' }"), ElementsAre(HasSubstr("use queryParams")));
+  EXPECT_THAT(Mistakes("request_matcher { path_regex: '([' }"), ElementsAre(HasSubstr("requestMatcher.pathRegex: ")));
+  EXPECT_THAT(Mistakes("request_matcher { verbs: 'get' }"),
+              ElementsAre("error: requestMatcher.verbs[0]: \"get\" never matches: methods tell letter case; did you "
+                          "mean \"GET\"? (BadVerb)"));
+  EXPECT_THAT(Mistakes("request_matcher { verbs: 'G ET' }"), ElementsAre(HasSubstr("is no HTTP method")));
+  EXPECT_THAT(Mistakes("request_matcher { headers { key: 'a b' value { exact: 'x' } } }"),
+              ElementsAre(HasSubstr("error: requestMatcher.headers[\"a b\"]: ")));
+  EXPECT_THAT(Mistakes("event_matcher {}"), ElementsAre("error: eventMatcher.eventType: an event needs a type (Required)"));
+}
+
+TEST(CoverageTest, ABroaderPrefixTakesAll) {
+  Coverage coverage;
+  coverage.Add(One("request_matcher { path_prefix: '/a' verbs: 'GET' }"), 0);
+  RouteMatch prefix = One("request_matcher { path_prefix: '/a/b' }");
+  EXPECT_FALSE(coverage.CoveredBy(prefix).has_value());
+  coverage.Add(One("request_matcher { path_prefix: '/a' }"), 1);
+  EXPECT_EQ(coverage.CoveredBy(prefix), 1u);
+  EXPECT_EQ(coverage.CoveredBy(One("request_matcher { path_exact: '/ab' verbs: 'PUT' }")), 1u);
+  EXPECT_FALSE(coverage.CoveredBy(One("request_matcher { path_exact: '/b' }")).has_value());
+  EXPECT_FALSE(coverage.CoveredBy(One("request_matcher { path_regex: '/a' }")).has_value());
+  coverage.Add(One(""), 2);
+  EXPECT_EQ(coverage.CoveredBy(One("request_matcher { path_regex: '/a' }")), 2u);
+}
+
+TEST(CoverageTest, TheSameMatchTwice) {
+  Coverage coverage;
+  coverage.Add(One("request_matcher { path_prefix: '/a' verbs: 'GET' }"), 0);
+  coverage.Add(One("request_matcher { path_exact: '/x' }"), 1);
+  EXPECT_EQ(coverage.CoveredBy(One("request_matcher { path_prefix: '/a' verbs: 'GET' }")), 0u);
+  EXPECT_EQ(coverage.CoveredBy(One("request_matcher { path_exact: '/x' verbs: 'GET' }")), 1u);
+  EXPECT_FALSE(coverage.CoveredBy(One("request_matcher { path_prefix: '/x' }")).has_value());
+}
+
+}  // namespace
+}  // namespace gloo::translator

@@ -1,0 +1,37 @@
+// The unit of a VirtualService's routes: one RouteConfiguration.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/issues.h"
+#include "model/object.h"
+#include "snapshot/resource.h"
+#include "translator/registry.h"
+#include "translator/upstream_unit.h"
+
+namespace gloo::translator {
+
+// Read access to upstreams; every read is recorded.
+class UpstreamReader {
+ public:
+  virtual ~UpstreamReader() = default;
+  // Null where there is none. What may be used of it: usable(), functions_plugin, object (to hand on to the plugin).
+  virtual const UpstreamOutput* Upstream(const model::DataKey& key) = 0;
+  // Null where the upstream lists none of this name.
+  virtual const FunctionFace* Function(const model::DataKey& upstream, const std::string& name) = 0;
+};
+
+struct RoutesOutput {
+  // Null only before the first run.
+  snapshot::ResourcePtr routes;
+  // Names of the clusters used, sorted, each once.
+  std::vector<std::string> clusters;
+};
+
+// A route that is wrong answers 500, one whose upstream or function is not there 503.
+RoutesOutput TranslateRoutes(const Registry& registry, const model::Object& object, UpstreamReader& upstreams,
+                             Issues& issues);
+
+}  // namespace gloo::translator

@@ -1,0 +1,72 @@
+#include "translator/secrets.h"
+
+#include <utility>
+
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "translator/checks/certificates.h"
+#include "translator/envoy_build.h"
+#include "translator/text.h"
+
+namespace gloo::translator {
+namespace {
+
+const std::string* FindKey(const model::NamedData& data, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    auto it = data.data.find(name);
+    if (it != data.data.end()) return &it->second;
+  }
+  return nullptr;
+}
+
+snapshot::ResourcePtr Make(std::string name, envoy::extensions::transport_sockets::tls::v3::Secret& secret) {
+  secret.set_name(name);
+  return snapshot::MakeResource(snapshot::Type::kSecret, std::move(name), Serialize(secret));
+}
+
+}  // namespace
+
+const std::string* CertificateChain(const model::NamedData& data) {
+  return FindKey(data, {"tls.crt", "certificate_chain"});
+}
+
+const std::string* PrivateKey(const model::NamedData& data) { return FindKey(data, {"tls.key", "private_key"}); }
+
+const std::string* CertificateAuthority(const model::NamedData& data) {
+  return FindKey(data, {"ca.crt", "root_ca"});
+}
+
+std::string CheckSecret(const model::NamedData& data) {
+  const std::string* chain = CertificateChain(data);
+  const std::string* key = PrivateKey(data);
+  if (chain == nullptr && key != nullptr) return "it has tls.key but no tls.crt";
+  if (chain != nullptr && key == nullptr) return "it has tls.crt but no tls.key";
+  if (chain != nullptr) {
+    absl::Status status = checks::CheckKeyPair(*chain, *key);
+    if (!status.ok()) return std::string(status.message());
+  }
+  if (const std::string* ca = CertificateAuthority(data)) {
+    absl::Status status = checks::CheckCaBundle(*ca);
+    if (!status.ok()) return Cat("ca.crt: ", std::string(status.message()));
+  }
+  return "";
+}
+
+snapshot::ResourcePtr PairResource(std::string name, const model::NamedData& data) {
+  const std::string* chain = CertificateChain(data);
+  const std::string* key = PrivateKey(data);
+  if (chain == nullptr || key == nullptr) return nullptr;
+  envoy::extensions::transport_sockets::tls::v3::Secret secret;
+  secret.mutable_tls_certificate()->mutable_certificate_chain()->set_inline_bytes(*chain);
+  secret.mutable_tls_certificate()->mutable_private_key()->set_inline_bytes(*key);
+  return Make(std::move(name), secret);
+}
+
+snapshot::ResourcePtr AuthorityResource(std::string name, const model::NamedData& data) {
+  const std::string* ca = CertificateAuthority(data);
+  if (ca == nullptr) return nullptr;
+  envoy::extensions::transport_sockets::tls::v3::Secret secret;
+  secret.mutable_validation_context()->mutable_trusted_ca()->set_inline_bytes(*ca);
+  return Make(std::move(name), secret);
+}
+
+}  // namespace gloo::translator

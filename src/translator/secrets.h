@@ -1,0 +1,36 @@
+// Secrets as the translator keeps them, and the SDS resources made of them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "model/object.h"
+#include "snapshot/resource.h"
+#include "translator/plugin.h"
+
+namespace gloo::translator {
+
+struct SecretState {
+  model::NamedDataPtr current;
+  // The last one whose key pair and CA, where it has them, are good.
+  model::NamedDataPtr last_good;
+  // What is wrong with `current`; empty where nothing is.
+  std::string error;
+
+  // What is in force: `current` where it is good, else `last_good`; null where there is none.
+  const model::NamedData* in_force() const { return last_good.get(); }
+};
+
+// Keys of a TLS pair; the names of the first Gloo are taken too. Null where there is none.
+const std::string* CertificateChain(const model::NamedData& data);
+const std::string* PrivateKey(const model::NamedData& data);
+const std::string* CertificateAuthority(const model::NamedData& data);
+
+// Empty where the pair and the CA, if there are any, are good.
+std::string CheckSecret(const model::NamedData& data);
+
+// Null where the data has no key pair (or no CA).
+snapshot::ResourcePtr PairResource(std::string name, const model::NamedData& data);
+snapshot::ResourcePtr AuthorityResource(std::string name, const model::NamedData& data);
+
+}  // namespace gloo::translator

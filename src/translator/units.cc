@@ -1,0 +1,396 @@
+// The units: each translates one object from what it reads, and touches who depends on what changed.
+#include <algorithm>
+#include <utility>
+
+#include "translator/impl.h"
+#include "translator/names.h"
+#include "translator/text.h"
+
+namespace gloo::translator {
+namespace {
+
+constexpr char kDefaultDomain[] = "*";
+
+// A node that is gone: neither what the user wrote, nor what was good, nor why it could not be read.
+bool Gone(const Node& node) {
+  return node.entry.current == nullptr && node.entry.last_good == nullptr && node.entry.read_issues.empty();
+}
+
+// Translates the current form; while that is wrong, the last good one, if there is one.
+template <typename Output, typename Translate>
+Output TranslateInForce(Node* node, Translate translate) {
+  Entry& entry = node->entry;
+  node->issues.clear();
+  node->in_force = nullptr;
+  if (entry.current != nullptr) {
+    Issues issues;
+    Output output = translate(entry.current, issues);
+    node->issues = issues.items();
+    bool accepted = issues.ok();
+    if (accepted) entry.last_good = entry.current;
+    if (accepted || entry.last_good == nullptr || entry.last_good->hash == entry.current->hash) {
+      node->in_force = entry.current;
+      return output;
+    }
+  }
+  if (entry.last_good == nullptr) return {};
+  node->in_force = entry.last_good;
+  Issues of_last_good;
+  return translate(entry.last_good, of_last_good);
+}
+
+struct Domain {
+  std::string name;
+  std::string path;
+};
+
+// The domains of a list, each once; mistakes go to `issues` and are left out.
+std::vector<Domain> Domains(const google::protobuf::RepeatedPtrField<std::string>& written, const std::string& field,
+                            Issues& issues) {
+  std::vector<Domain> domains;
+  std::set<std::string> seen;
+  for (int i = 0; i < written.size(); ++i) {
+    std::string path = Cat(field, "[", i, "]");
+    std::string domain;
+    std::string error;
+    if (!NormalizeDomain(written.Get(i), &domain, &error)) {
+      issues.Error(path, "BadDomain", error);
+    } else if (!seen.insert(domain).second) {
+      issues.Warning(path, "DuplicateDomain", Cat(JsonQuote(domain), " is written twice"));
+    } else {
+      domains.push_back({std::move(domain), std::move(path)});
+    }
+  }
+  return domains;
+}
+
+std::vector<Domain> ServedDomains(const v1::VirtualServiceSpec& spec, Issues& issues) {
+  if (spec.domains_size() == 0) return {{kDefaultDomain, "spec.domains"}};
+  return Domains(spec.domains(), "spec.domains", issues);
+}
+
+// What is wrong about a virtual service by itself, besides its routes.
+void CheckSpec(const v1::VirtualServiceSpec& spec, Issues& issues) {
+  ServedDomains(spec, issues);
+  if (!spec.has_ssl_config()) return;
+  if (spec.ssl_config().secret_ref().empty()) {
+    issues.Error("spec.sslConfig.secretRef", "Required", "names no secret");
+  }
+  Domains(spec.ssl_config().sni_domains(), "spec.sslConfig.sniDomains", issues);
+}
+
+}  // namespace
+
+// What an upstream's unit reads.
+class RecordingInputs final : public translator::Inputs {
+ public:
+  RecordingInputs(Translator::Impl& impl, const std::string& ns, std::set<Fact>* facts)
+      : impl_(impl), ns_(ns), facts_(facts) {}
+
+  model::NamedDataPtr Secret(std::string_view name) override {
+    const SecretState* state = State(Resolve(ns_, name));
+    return state == nullptr ? nullptr : state->last_good;
+  }
+
+  model::NamedDataPtr Artifact(std::string_view name) override {
+    model::DataKey key = Resolve(ns_, name);
+    facts_->insert({Fact::Kind::kArtifact, key.ns, key.name, ""});
+    auto it = impl_.artifacts_.find(key);
+    return it == impl_.artifacts_.end() ? nullptr : it->second;
+  }
+
+  std::string SecretResource(std::string_view name, SecretUse use, std::string_view field, Issues& issues) override {
+    model::DataKey key = Resolve(ns_, name);
+    std::string quoted = JsonQuote(ResourceName(key.ns, key.name));
+    const SecretState* state = State(key);
+    if (state == nullptr) {
+      issues.Warning(field, "SecretNotFound",
+                     Cat("there is no secret ", quoted, "; the upstream is not served until there is"));
+      return "";
+    }
+    if (!state->error.empty()) {
+      issues.Warning(field, "BadSecret",
+                     Cat("secret ", quoted, ": ", state->error,
+                         state->last_good ? "; what it held before stays in force" : ""));
+    }
+    snapshot::ResourcePtr resource;
+    if (const model::NamedData* data = state->in_force()) {
+      bool authority = use == SecretUse::kCertificateAuthority;
+      std::string resource_name = Cat(authority ? "ca:" : "cert:", ResourceName(key.ns, key.name));
+      resource = authority ? AuthorityResource(resource_name, *data) : PairResource(resource_name, *data);
+      if (resource == nullptr) {
+        issues.Warning(field, "BadSecret",
+                       Cat("secret ", quoted, " has no ", authority ? "\"ca.crt\"" : "\"tls.crt\" and \"tls.key\""));
+      }
+    }
+    if (resource == nullptr) return "";
+    secrets_.push_back(resource);
+    return resource->ref.name;
+  }
+
+  std::vector<snapshot::ResourcePtr>& secrets() { return secrets_; }
+
+ private:
+  const SecretState* State(const model::DataKey& key) {
+    facts_->insert({Fact::Kind::kSecret, key.ns, key.name, ""});
+    auto it = impl_.secrets_.find(key);
+    return it == impl_.secrets_.end() ? nullptr : &it->second;
+  }
+
+  Translator::Impl& impl_;
+  const std::string& ns_;
+  std::set<Fact>* facts_;
+  std::vector<snapshot::ResourcePtr> secrets_;
+};
+
+// What a virtual service's routes read.
+class RecordingReader final : public UpstreamReader {
+ public:
+  RecordingReader(const Translator::Impl& impl, std::set<Fact>* facts) : impl_(impl), facts_(facts) {}
+
+  const UpstreamOutput* Upstream(const model::DataKey& key) override {
+    facts_->insert({Fact::Kind::kUpstream, key.ns, key.name, ""});
+    return Output(key);
+  }
+
+  const FunctionFace* Function(const model::DataKey& key, const std::string& name) override {
+    facts_->insert({Fact::Kind::kFunction, key.ns, key.name, name});
+    const UpstreamOutput* upstream = Output(key);
+    if (upstream == nullptr) return nullptr;
+    auto it = upstream->functions.find(name);
+    return it == upstream->functions.end() ? nullptr : &it->second;
+  }
+
+ private:
+  const UpstreamOutput* Output(const model::DataKey& key) const {
+    auto it = impl_.upstreams_.find(model::ObjectKey{model::Kind::kUpstream, key.ns, key.name});
+    return it == impl_.upstreams_.end() ? nullptr : &it->second.output;
+  }
+
+  const Translator::Impl& impl_;
+  std::set<Fact>* facts_;
+};
+
+void Translator::Impl::RunRole(const model::ObjectKey& key) {
+  ++units_run_;
+  RoleNode& node = role_nodes_.at(key);
+  std::set<Claimant>& claims = role_claims_[key.name];
+  std::erase_if(claims, [&key](const Claimant& claimant) { return claimant.key == key; });
+  dirty_role_names_.insert(key.name);
+  if (Gone(node)) {
+    role_nodes_.erase(key);
+    return;
+  }
+  node.output = TranslateInForce<RoleOutput>(&node, [&](const model::ObjectPtr& object, Issues& issues) {
+    return TranslateRole(registry_, settings_, key.name, object->role(), issues);
+  });
+  if (node.in_force != nullptr) claims.insert({node.created(), key});
+  dirty_reports_.insert(key);
+}
+
+void Translator::Impl::ResolveRole(const std::string& name) {
+  RoleOutput output;
+  bool defined = name == kDefaultRole;
+  model::ObjectKey owner;
+  auto claims = role_claims_.find(name);
+  if (claims != role_claims_.end() && !claims->second.empty()) {
+    owner = claims->second.begin()->key;
+    output = role_nodes_.at(owner).output;
+    defined = true;
+  } else if (defined) {
+    Issues none;
+    output = TranslateRole(registry_, settings_, name, v1::RoleSpec(), none);
+  }
+  if (role_owners_[name] != owner) {
+    role_owners_[name] = owner;
+    if (claims != role_claims_.end()) {
+      for (const Claimant& claimant : claims->second) dirty_reports_.insert(claimant.key);
+    }
+  }
+  if (claims != role_claims_.end() && claims->second.empty()) {
+    role_claims_.erase(claims);
+    role_owners_.erase(name);
+  }
+  auto existing = roles_.find(name);
+  if (!defined && existing == roles_.end()) return;
+  RoleState& role = roles_[name];
+  touched_roles_.insert(name);
+  if (role.defined != defined || role.output.listeners != output.listeners) {
+    TouchReaders({Fact::Kind::kRole, "", name, ""});
+    role.table_dirty = true;
+  }
+  for (const snapshot::ResourcePtr& listener : role.output.resources) Publish(role, listener->ref, nullptr);
+  for (const snapshot::ResourcePtr& listener : output.resources) Publish(role, listener->ref, listener);
+  role.defined = defined;
+  role.output = std::move(output);
+}
+
+void Translator::Impl::RunUpstream(const model::ObjectKey& key) {
+  ++units_run_;
+  UpstreamNode& node = upstreams_.at(key);
+  std::set<Fact> facts;
+  UpstreamOutput before = std::move(node.output);
+  bool gone = Gone(node);
+  node.output = {};
+  if (!gone) {
+    node.output = TranslateInForce<UpstreamOutput>(&node, [&](const model::ObjectPtr& object, Issues& issues) {
+      RecordingInputs inputs(*this, key.ns, &facts);
+      return TranslateUpstream(registry_, object, inputs, &inputs.secrets(), issues);
+    });
+    if (node.output.face.empty()) node.output.face = "unusable";
+    dirty_reports_.insert(key);
+  }
+  dependencies_.SetReads({Unit::Stage::kUpstream, key}, std::move(facts));
+
+  if (before.face != node.output.face) TouchReaders({Fact::Kind::kUpstream, key.ns, key.name, ""});
+  auto touch = [&](const std::string& function) {
+    TouchReaders({Fact::Kind::kFunction, key.ns, key.name, function});
+  };
+  for (const auto& [name, face] : node.output.functions) {
+    auto old = before.functions.find(name);
+    if (old == before.functions.end() || old->second.hash != face.hash) touch(name);
+  }
+  for (const auto& [name, face] : before.functions) {
+    if (!node.output.functions.contains(name)) touch(name);
+  }
+  std::string cluster = ResourceName(key.ns, key.name);
+  for (auto& [name, role] : roles_) {
+    if (!role.cluster_uses.contains(cluster)) continue;
+    PublishCluster(role, cluster, &node.output);
+    touched_roles_.insert(name);
+  }
+  if (gone) upstreams_.erase(key);
+}
+
+void Translator::Impl::RunRoutes(const model::ObjectKey& key) {
+  ++units_run_;
+  VirtualServiceNode& node = virtual_services_.at(key);
+  model::ObjectPtr in_force_before = node.in_force;
+  if (Gone(node)) {
+    // Its exposure, which runs next, takes back the claims and with them the routes.
+    node.in_force = nullptr;
+    dependencies_.SetReads({Unit::Stage::kRoutes, key}, {});
+    dirty_exposures_.insert(key);
+    return;
+  }
+  std::set<Fact> facts;
+  RoutesOutput output = TranslateInForce<RoutesOutput>(&node, [&](const model::ObjectPtr& object, Issues& issues) {
+    CheckSpec(object->virtual_service(), issues);
+    RecordingReader reader(*this, &facts);
+    return TranslateRoutes(registry_, *object, reader, issues);
+  });
+  dependencies_.SetReads({Unit::Stage::kRoutes, key}, std::move(facts));
+  if (node.in_force != in_force_before) dirty_exposures_.insert(key);
+  dirty_reports_.insert(key);
+
+  for (const auto& [name, count] : node.served) {
+    RoleState& role = roles_.at(name);
+    touched_roles_.insert(name);
+    if (output.routes == nullptr) continue;
+    Publish(role, output.routes->ref, output.routes);
+    if (output.clusters == node.routes.clusters) continue;
+    for (const std::string& cluster : output.clusters) UseCluster(role, cluster);
+    for (const std::string& cluster : node.routes.clusters) DropCluster(role, cluster);
+  }
+  // Without a form in force the claims go, and with them the use of what was there: so that is kept until then.
+  if (output.routes != nullptr) node.routes = std::move(output);
+}
+
+void Translator::Impl::RunExposure(const model::ObjectKey& key) {
+  ++units_run_;
+  VirtualServiceNode& node = virtual_services_.at(key);
+  std::set<Fact> facts;
+  SetClaims(key, &node, ComputeExposure(key, node, &facts));
+  dependencies_.SetReads({Unit::Stage::kExposure, key}, std::move(facts));
+  dirty_reports_.insert(key);
+}
+
+std::map<ClaimKey, VirtualServiceNode::Claim> Translator::Impl::ComputeExposure(const model::ObjectKey& key,
+                                                                                VirtualServiceNode& node,
+                                                                                std::set<Fact>* facts) {
+  std::map<ClaimKey, VirtualServiceNode::Claim> claims;
+  Issues issues;
+  node.secret.reset();
+  if (node.in_force != nullptr) {
+    const v1::VirtualServiceSpec& spec = node.in_force->virtual_service();
+    bool over_tls = spec.has_ssl_config();
+    // What is wrong in them has been said by the unit of the routes.
+    Issues said;
+    std::vector<Domain> domains = ServedDomains(spec, said);
+    std::vector<Domain> server_names;
+    if (over_tls) {
+      server_names = spec.ssl_config().sni_domains_size() == 0
+                         ? domains
+                         : Domains(spec.ssl_config().sni_domains(), "spec.sslConfig.sniDomains", said);
+    }
+    int64_t created = node.created();
+    std::set<std::string> seen;
+    for (int i = 0; i < std::max(1, spec.roles_size()); ++i) {
+      std::string name = spec.roles_size() == 0 ? std::string(kDefaultRole) : spec.roles(i);
+      std::string path = spec.roles_size() == 0 ? "spec.roles" : Cat("spec.roles[", i, "]");
+      if (!seen.insert(name).second) continue;
+      facts->insert({Fact::Kind::kRole, "", name, ""});
+      auto role = roles_.find(name);
+      if (role == roles_.end() || !role->second.defined) {
+        issues.Warning(path, "RoleNotFound",
+                       Cat("there is no role ", JsonQuote(name), "; it is not served there until there is"));
+        continue;
+      }
+      bool has_listener = false;
+      for (const ListenerFace& listener : role->second.output.listeners) {
+        if (listener.tls != over_tls) continue;
+        has_listener = true;
+        for (const Domain& domain : domains) {
+          claims[{name, listener.name, domain.name}] = {created, domain.path};
+        }
+      }
+      if (!has_listener) {
+        issues.Warning(path, "NoListener",
+                       Cat("role ", JsonQuote(name), " has no listener ", over_tls ? "with TLS" : "without TLS"));
+        continue;
+      }
+      for (const Domain& domain : server_names) claims[{name, "", domain.name}] = {created, domain.path};
+    }
+    if (over_tls && !spec.ssl_config().secret_ref().empty()) {
+      model::DataKey secret = Resolve(key.ns, spec.ssl_config().secret_ref());
+      facts->insert({Fact::Kind::kSecret, secret.ns, secret.name, ""});
+      std::string quoted = JsonQuote(ResourceName(secret.ns, secret.name));
+      auto state = secrets_.find(secret);
+      if (state == secrets_.end()) {
+        issues.Warning("spec.sslConfig.secretRef", "SecretNotFound",
+                       Cat("there is no secret ", quoted, "; handshakes are refused until there is"));
+      } else if (!state->second.error.empty()) {
+        issues.Warning("spec.sslConfig.secretRef", "BadSecret",
+                       Cat("secret ", quoted, ": ", state->second.error,
+                           state->second.last_good ? "; the pair that it held before stays in force"
+                                                   : "; handshakes are refused"));
+      } else if (state->second.in_force() == nullptr || CertificateChain(*state->second.in_force()) == nullptr) {
+        issues.Warning("spec.sslConfig.secretRef", "BadSecret",
+                       Cat("secret ", quoted, " has no \"tls.crt\" and \"tls.key\"; handshakes are refused"));
+      }
+      node.secret = std::move(secret);
+    }
+  }
+  node.exposure_issues = issues.items();
+  return claims;
+}
+
+void Translator::Impl::SetClaims(const model::ObjectKey& key, VirtualServiceNode* node,
+                                 std::map<ClaimKey, VirtualServiceNode::Claim> claims) {
+  for (const auto& [claim, held] : node->claims) {
+    auto now = claims.find(claim);
+    if (now != claims.end() && now->second.created == held.created) continue;
+    auto claimants = claims_.find(claim);
+    claimants->second.erase({held.created, key});
+    if (claimants->second.empty()) claims_.erase(claimants);
+    dirty_claims_.insert(claim);
+  }
+  for (const auto& [claim, wanted] : claims) {
+    bool added = claims_[claim].insert({wanted.created, key}).second;
+    // The secret behind a server name may be another one now.
+    if (added || claim.is_server_name()) dirty_claims_.insert(claim);
+  }
+  node->claims = std::move(claims);
+}
+
+}  // namespace gloo::translator

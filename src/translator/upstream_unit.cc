@@ -1,0 +1,163 @@
+#include "translator/upstream_unit.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "base/hash.h"
+#include "base/suggest.h"
+#include "translator/checks/checks.h"
+#include "translator/envoy_build.h"
+#include "translator/names.h"
+#include "translator/text.h"
+
+namespace gloo::translator {
+namespace {
+
+using envoy::config::cluster::v3::Cluster;
+using envoy::config::endpoint::v3::ClusterLoadAssignment;
+
+std::unique_ptr<google::protobuf::Message> NewMessage(const google::protobuf::Descriptor* type) {
+  return std::unique_ptr<google::protobuf::Message>(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
+}
+
+bool Decode(const google::protobuf::Any& any, google::protobuf::Message* message) {
+  if (any.type_url().empty()) return true;
+  size_t slash = any.type_url().rfind('/');
+  if (any.type_url().substr(slash + 1) != message->GetDescriptor()->full_name()) return false;
+  return message->ParseFromString(any.value());
+}
+
+// What Envoy itself would refuse, said at `path` of the object.
+void Check(const google::protobuf::Message& message, Issues& issues) {
+  Issues found;
+  checks::CheckMessage(message, found);
+  for (const Issue& issue : found.items()) {
+    issues.Error("", "RefusedByEnvoy", Cat("Envoy would refuse this: ", issue.path, ": ", issue.message));
+  }
+}
+
+void TranslateCluster(const Registry& registry, const model::Object& object, Inputs& inputs, UpstreamOutput* out,
+                      std::vector<snapshot::ResourcePtr>* secrets, Issues& issues) {
+  const v1::UpstreamSpec& upstream = object.upstream();
+  const UpstreamPlugin* plugin = registry.upstream(upstream.type());
+  if (plugin == nullptr) {
+    issues.Error("spec.type", "UnknownUpstreamType",
+                 Cat("no upstream type ", JsonQuote(upstream.type()),
+                     Suggestion(upstream.type(), registry.Known(v1::UPSTREAM_SPEC))));
+    return;
+  }
+  std::unique_ptr<google::protobuf::Message> spec = NewMessage(plugin->spec());
+  if (!Decode(upstream.spec(), spec.get())) {
+    issues.Error("spec.spec", "BadSpec", Cat("is not of upstream type ", JsonQuote(upstream.type())));
+    return;
+  }
+  std::string name = ResourceName(object.key.ns, object.key.name);
+  Cluster cluster;
+  ClusterLoadAssignment endpoints;
+  cluster.set_name(name);
+  if (name.find('.') != std::string::npos) {
+    // A dot in a statistic's name separates its parts.
+    std::string stat_name = name;
+    std::replace(stat_name.begin(), stat_name.end(), '.', '_');
+    cluster.set_alt_stat_name(stat_name);
+  }
+  if (upstream.has_connection_timeout()) {
+    *cluster.mutable_connect_timeout() = upstream.connection_timeout();
+    if (upstream.connection_timeout().seconds() < 0 || upstream.connection_timeout().nanos() < 0 ||
+        (upstream.connection_timeout().seconds() == 0 && upstream.connection_timeout().nanos() == 0)) {
+      issues.Error("spec.connectionTimeout", "BadDuration", "must be greater than 0s");
+      return;
+    }
+  } else {
+    cluster.mutable_connect_timeout()->set_seconds(5);
+  }
+  size_t errors_before = issues.errors();
+  bool ready = false;
+  {
+    IssuePath path(issues, "spec.spec");
+    ready = plugin->Translate(object, *spec, inputs, &cluster, &endpoints, issues);
+    if (cluster.has_load_assignment()) cluster.mutable_load_assignment()->set_cluster_name(name);
+    if (issues.errors() == errors_before) Check(cluster, issues);
+  }
+  if (issues.errors() > errors_before || !ready) return;
+  std::vector<snapshot::ResourceRef> warms;
+  if (cluster.type() == Cluster::EDS) {
+    *cluster.mutable_eds_cluster_config()->mutable_eds_config() = AdsSource();
+    endpoints.set_cluster_name(name);
+    IssuePath path(issues, "spec.spec");
+    Check(endpoints, issues);
+    if (issues.errors() > errors_before) return;
+    out->endpoints = snapshot::MakeResource(snapshot::Type::kEndpoint, name, Serialize(endpoints));
+    warms.push_back(out->endpoints->ref);
+  }
+  std::sort(secrets->begin(), secrets->end(), [](const auto& a, const auto& b) { return a->ref < b->ref; });
+  secrets->erase(std::unique(secrets->begin(), secrets->end(), [](const auto& a, const auto& b) { return a->ref == b->ref; }),
+                 secrets->end());
+  for (const snapshot::ResourcePtr& secret : *secrets) warms.push_back(secret->ref);
+  out->secrets = std::move(*secrets);
+  out->cluster = snapshot::MakeResource(snapshot::Type::kCluster, name, Serialize(cluster), std::move(warms));
+}
+
+void TranslateFunctions(const Registry& registry, const model::Object& object, UpstreamOutput* out, Issues& issues) {
+  const v1::UpstreamSpec& upstream = object.upstream();
+  bool has_service = upstream.has_service_info();
+  const std::string& type = has_service ? upstream.service_info().type() : upstream.type();
+  const FunctionPlugin* plugin = registry.function(type);
+  if (plugin == nullptr && has_service) {
+    issues.Error("spec.serviceInfo.type", "UnknownServiceType",
+                 Cat("no service type ", JsonQuote(type), Suggestion(type, registry.Known(v1::FUNCTION_SPEC))));
+  }
+  if (plugin == nullptr && !has_service && upstream.functions_size() > 0) {
+    issues.Error("spec.functions", "NoServiceInfo",
+                 Cat("functions of an upstream of type ", JsonQuote(type), " need serviceInfo.type; known: ",
+                     [&registry] {
+                       std::string known;
+                       for (const std::string& name : registry.Known(v1::FUNCTION_SPEC)) {
+                         known += known.empty() ? name : ", " + name;
+                       }
+                       return known;
+                     }()));
+  }
+  out->functions_plugin = plugin;
+  std::string base = ContentHash({type, upstream.service_info().properties().value(),
+                                  plugin != nullptr && plugin->reads_upstream_spec() ? upstream.spec().value() : ""});
+  out->face = out->usable() ? "usable" : "unusable";
+  if (plugin != nullptr && plugin->any_function()) out->face += base;
+  for (int i = 0; i < upstream.functions_size(); ++i) {
+    const v1::Function& function = upstream.functions(i);
+    IssuePath path(issues, "spec.functions", static_cast<size_t>(i));
+    FunctionFace face;
+    face.function = &function;
+    if (function.name().empty()) {
+      issues.Error("name", "Required", "a function needs a name");
+      continue;
+    }
+    if (plugin == nullptr) {
+      face.wrong = true;
+    } else {
+      size_t errors_before = issues.errors();
+      IssuePath spec(issues, "spec");
+      plugin->Check({object, &function, function.name()}, issues);
+      face.wrong = issues.errors() > errors_before;
+    }
+    face.hash = ContentHash({base, function.spec().type_url(), function.spec().value(), face.wrong ? "wrong" : ""});
+    if (!out->functions.emplace(function.name(), std::move(face)).second) {
+      issues.Error("name", "DuplicateName", Cat("there is a function ", JsonQuote(function.name()), " before this one"));
+    }
+  }
+}
+
+}  // namespace
+
+UpstreamOutput TranslateUpstream(const Registry& registry, model::ObjectPtr object, Inputs& inputs,
+                                 std::vector<snapshot::ResourcePtr>* secrets, Issues& issues) {
+  UpstreamOutput out;
+  TranslateCluster(registry, *object, inputs, &out, secrets, issues);
+  TranslateFunctions(registry, *object, &out, issues);
+  out.object = std::move(object);
+  return out;
+}
+
+}  // namespace gloo::translator

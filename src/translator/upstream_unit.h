@@ -1,0 +1,45 @@
+// The unit of an Upstream: one cluster, its endpoints and secrets, and its face to the routes.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/issues.h"
+#include "model/object.h"
+#include "snapshot/resource.h"
+#include "translator/registry.h"
+
+namespace gloo::translator {
+
+// One function as routes see it.
+struct FunctionFace {
+  const v1::Function* function = nullptr;
+  // Check() found an error: it cannot be called.
+  bool wrong = false;
+  // Of all that FunctionPlugin::Call may read.
+  std::string hash;
+};
+
+struct UpstreamOutput {
+  // Whose translation this is; keeps FunctionFace::function alive.
+  model::ObjectPtr object;
+  // Null: the upstream cannot be served (it is wrong, or a secret is missing).
+  snapshot::ResourcePtr cluster;
+  // Null where the cluster carries its endpoints.
+  snapshot::ResourcePtr endpoints;
+  std::vector<snapshot::ResourcePtr> secrets;
+  const FunctionPlugin* functions_plugin = nullptr;
+  absl::flat_hash_map<std::string, FunctionFace> functions;
+  // Changes where routes to it must be made anew.
+  std::string face;
+
+  bool usable() const { return cluster != nullptr; }
+};
+
+// Errors and warnings go to `issues`, whose paths start at the object's root.
+UpstreamOutput TranslateUpstream(const Registry& registry, model::ObjectPtr object, Inputs& inputs,
+                                 std::vector<snapshot::ResourcePtr>* secrets, Issues& issues);
+
+}  // namespace gloo::translator
