@@ -1,0 +1,225 @@
+#include "console/views.h"
+
+#include <google/protobuf/message.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+
+#include "absl/strings/escaping.h"
+#include "base/strings.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "model/writer.h"
+#include "udpa/annotations/sensitive.pb.h"
+
+namespace gloo::console {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+constexpr char kHidden[] = "<hidden>";
+
+// A JSON string with its quotes.
+std::string Quote(std::string_view text) {
+  std::string out = "\"";
+  for (unsigned char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += static_cast<char>(c);
+    } else if (c < 0x20) {
+      StrAppend(&out, "\\u00", absl::Hex(c, absl::kZeroPad2));
+    } else {
+      out += static_cast<char>(c);
+    }
+  }
+  return out + '"';
+}
+
+std::string IssueJson(const Issue& issue) {
+  return StrCat("{\"severity\":", issue.severity == Severity::kError ? "\"Error\"" : "\"Warning\"",
+                      ",\"reason\":", Quote(issue.reason), ",\"path\":", Quote(issue.path),
+                      ",\"message\":", Quote(issue.message), ",\"file\":", Quote(issue.location.file),
+                      ",\"line\":", issue.location.line, ",\"column\":", issue.location.column, "}");
+}
+
+// Everything below a field that Envoy marks sensitive is replaced.
+void Hide(Message& message, bool below) {
+  const google::protobuf::Reflection* reflection = message.GetReflection();
+  std::vector<const FieldDescriptor*> fields;
+  reflection->ListFields(message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    const bool sensitive = below || field->options().GetExtension(udpa::annotations::sensitive);
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      if (field->is_repeated()) {
+        for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+          Hide(*reflection->MutableRepeatedMessage(&message, field, i), sensitive);
+        }
+      } else {
+        Hide(*reflection->MutableMessage(&message, field), sensitive);
+      }
+    } else if (sensitive && !field->is_repeated() && field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      // Bytes are printed in base64; as text the word stays readable.
+      const bool is_bytes = field->type() == FieldDescriptor::TYPE_BYTES;
+      std::string hidden = kHidden;
+      if (is_bytes) absl::Base64Unescape("hidden++", &hidden);
+      reflection->SetString(&message, field, hidden);
+    }
+  }
+}
+
+std::string ResourceJson(const snapshot::Resource& resource) {
+  const std::string_view url = snapshot::TypeUrl(resource.ref.type);
+  const std::string type(url.substr(url.find('/') + 1));
+  const auto* descriptor = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(type);
+  std::string body = "null";
+  if (descriptor != nullptr) {
+    std::unique_ptr<Message> message(
+        google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
+    if (message->ParseFromString(resource.body)) {
+      Hide(*message, false);
+      std::string json;
+      if (google::protobuf::util::MessageToJsonString(*message, &json).ok()) body = std::move(json);
+    }
+  }
+  return StrCat("{\"name\":", Quote(resource.ref.name), ",\"version\":", Quote(resource.version),
+                      ",\"resource\":", body, "}");
+}
+
+const char* SnapshotField(snapshot::Type type) {
+  switch (type) {
+    case snapshot::Type::kSecret:
+      return "secrets";
+    case snapshot::Type::kEndpoint:
+      return "endpoints";
+    case snapshot::Type::kCluster:
+      return "clusters";
+    case snapshot::Type::kRoute:
+      return "routes";
+    case snapshot::Type::kScopedRoute:
+      return "scopedRoutes";
+    case snapshot::Type::kExtensionConfig:
+      return "extensionConfigs";
+    case snapshot::Type::kListener:
+      return "listeners";
+  }
+  return "";
+}
+
+std::string UpstreamName(const model::ObjectKey& from, const std::string& name) {
+  return name.find('/') != std::string::npos ? name : StrCat(from.ns, "/", name);
+}
+
+void CountCalls(const model::ObjectKey& from, const v1::Destination& destination,
+                std::map<std::pair<std::string, std::string>, int>& calls) {
+  if (destination.has_function()) {
+    const v1::FunctionDestination& function = destination.function();
+    ++calls[{UpstreamName(from, function.upstream_name()), function.function_name()}];
+  }
+}
+
+}  // namespace
+
+std::string ObjectsJson(const std::vector<controller::ObjectView>& objects) {
+  std::string out = "{\"objects\":[";
+  bool first = true;
+  for (const controller::ObjectView& view : objects) {
+    StrAppend(&out, first ? "" : ",");
+    first = false;
+    if (view.object != nullptr) {
+      StrAppend(&out, "{\"object\":", model::ToJson(*view.object, nullptr));
+    } else {
+      StrAppend(&out, "{\"object\":{\"apiVersion\":", Quote(model::kApiVersion),
+                      ",\"kind\":", Quote(model::KindName(view.key.kind)), ",\"metadata\":{\"name\":",
+                      Quote(view.key.name), ",\"namespace\":", Quote(view.key.ns), "}}");
+    }
+    std::string created = "null";
+    std::string place = "null";
+    if (view.object != nullptr) {
+      if (view.object->created > 0) {
+        created = Quote(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixNanos(view.object->created),
+                                         absl::UTCTimeZone()));
+      }
+      place = Quote(StrCat(view.object->origin.location, ":", view.object->origin.line));
+    }
+    StrAppend(&out, ",\"created\":", created, ",\"origin\":", place,
+                    ",\"generation\":", view.object != nullptr ? view.object->generation : 0,
+                    ",\"hash\":", Quote(view.object != nullptr ? view.object->hash : ""),
+                    ",\"status\":", model::ToJson(view.status), "}");
+  }
+  return out + "]}\n";
+}
+
+std::string FunctionsJson(const std::vector<controller::ObjectView>& upstreams,
+                          const std::vector<controller::ObjectView>& virtual_services) {
+  std::map<std::pair<std::string, std::string>, int> calls;
+  for (const controller::ObjectView& view : virtual_services) {
+    if (view.object == nullptr) continue;
+    for (const v1::Route& route : view.object->virtual_service().routes()) {
+      if (route.has_single_destination()) CountCalls(view.key, route.single_destination(), calls);
+      for (const v1::WeightedDestination& part : route.multiple_destinations()) {
+        CountCalls(view.key, part.destination(), calls);
+      }
+    }
+  }
+  std::vector<std::string> items;
+  for (const controller::ObjectView& view : upstreams) {
+    if (view.object == nullptr) continue;
+    const v1::UpstreamSpec& spec = view.object->upstream();
+    const std::string upstream = StrCat(view.key.ns, "/", view.key.name);
+    for (const v1::Function& function : spec.functions()) {
+      auto count = calls.find({upstream, function.name()});
+      items.push_back(StrCat("{\"upstream\":", Quote(upstream), ",\"name\":", Quote(function.name()), ",\"type\":",
+                                   Quote(spec.has_service_info() ? spec.service_info().type() : spec.type()),
+                                   ",\"routes\":", count == calls.end() ? 0 : count->second, "}"));
+    }
+  }
+  return StrCat("{\"functions\":[", absl::StrJoin(items, ","), "]}\n");
+}
+
+std::string ClientsJson(const std::vector<xds::Client>& clients) {
+  std::vector<std::string> items;
+  for (const xds::Client& client : clients) {
+    items.push_back(StrCat(
+        "{\"nodeId\":", Quote(client.node_id), ",\"role\":", Quote(client.role), ",\"peer\":", Quote(client.peer),
+        ",\"userAgent\":", Quote(client.user_agent), ",\"delta\":", client.delta ? "true" : "false", ",\"connected\":",
+        Quote(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", client.connected, absl::UTCTimeZone())),
+        ",\"converged\":", client.converged ? "true" : "false", ",\"acks\":", client.acks, ",\"nacks\":", client.nacks,
+        ",\"lastError\":", Quote(client.last_error), "}"));
+  }
+  return StrCat("{\"clients\":[", absl::StrJoin(items, ","), "]}\n");
+}
+
+std::string InfoJson(const Info& info) {
+  std::vector<std::string> places;
+  for (const auto& [place, issues] : info.broken_places) {
+    std::vector<std::string> items;
+    for (const Issue& issue : issues) items.push_back(IssueJson(issue));
+    places.push_back(StrCat("{\"place\":", Quote(place), ",\"issues\":[", absl::StrJoin(items, ","), "]}"));
+  }
+  return StrCat("{\"version\":", Quote(info.version), ",\"configDir\":", Quote(info.config_dir),
+                      ",\"stateDir\":", Quote(info.state_dir), ",\"uptimeSeconds\":", info.uptime_seconds,
+                      ",\"ready\":", info.ready ? "true" : "false", ",\"brokenPlaces\":[", absl::StrJoin(places, ","),
+                      "]}\n");
+}
+
+std::string SnapshotJson(const std::map<std::string, std::vector<snapshot::ResourcePtr>>& roles) {
+  std::vector<std::string> out;
+  for (const auto& [role, resources] : roles) {
+    std::vector<snapshot::ResourcePtr> sorted = resources;
+    std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a->ref < b->ref; });
+    std::vector<std::string> by_type[snapshot::kTypeCount];
+    for (const snapshot::ResourcePtr& resource : sorted) {
+      by_type[static_cast<int>(resource->ref.type)].push_back(ResourceJson(*resource));
+    }
+    std::vector<std::string> fields;
+    for (int i = 0; i < snapshot::kTypeCount; ++i) {
+      fields.push_back(StrCat("\"", SnapshotField(static_cast<snapshot::Type>(i)), "\":[",
+                                    absl::StrJoin(by_type[i], ","), "]"));
+    }
+    out.push_back(StrCat(Quote(role), ":{", absl::StrJoin(fields, ","), "}"));
+  }
+  return StrCat("{\"roles\":{", absl::StrJoin(out, ","), "}}\n");
+}
+
+}  // namespace gloo::console

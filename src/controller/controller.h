@@ -1,0 +1,121 @@
+// The loop: merges what the sources say, translates what it touches, publishes, reports. Owns the mutable world.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "model/object.h"
+#include "reporter/reporter.h"
+#include "runtime/loop.h"
+#include "runtime/mailbox.h"
+#include "runtime/metrics.h"
+#include "sources/source.h"
+#include "state/store.h"
+#include "translator/translator.h"
+#include "xds/server.h"
+
+namespace gloo::controller {
+
+// What has arrived and is not processed yet, merged: bounded by the number of things, not of events.
+struct Pending {
+  absl::flat_hash_map<model::ObjectKey, sources::ObjectEvent> objects;
+  absl::flat_hash_map<std::pair<sources::DataKind, model::DataKey>, model::NamedDataPtr> data;
+  absl::flat_hash_map<std::string, std::vector<Issue>> places;
+  absl::flat_hash_set<std::string> synced;
+  size_t batches = 0;
+
+  static Pending From(sources::Batch batch);
+  void Merge(Pending later);
+};
+
+// An object as users ask for it.
+struct ObjectView {
+  model::ObjectKey key;
+  // As written; where that could not be read, the form in force; null where there is neither.
+  model::ObjectPtr object;
+  v1::Status status;  // with nodes
+};
+
+struct Options {
+  // Names of the sources to wait for before the first answer to an Envoy.
+  std::vector<std::string> sources;
+  // After this, what was good before is served although a source has not synced; only where there is such a state.
+  absl::Duration serve_last_good_after = absl::Seconds(1);
+};
+
+class Controller final : public sources::Sink, private xds::Observer {
+ public:
+  // All references must outlive the controller; `store` may be null.
+  Controller(runtime::Loop& loop, runtime::Metrics& metrics, translator::Translator& translator, xds::Server& server,
+             reporter::Reporter& reporter, state::Store* store, Options options);
+  ~Controller() override;
+
+  // Takes up the last good state; call before the sources start, on the loop thread or before the loop runs.
+  void Start();
+
+  // Any thread.
+  void Push(sources::Batch batch) override;
+
+  // The rest on the loop thread.
+  bool synced() const { return unsynced_.empty(); }
+  // Envoys are answered: synced, or serving the last good state.
+  bool serving() const { return serving_; }
+  size_t object_count() const { return known_.size(); }
+  // Sorted by key.
+  std::vector<ObjectView> Objects(model::Kind kind) const;
+  // Places (files ...) that cannot be read now, with their issues; sorted.
+  std::vector<std::pair<std::string, std::vector<Issue>>> BrokenPlaces() const;
+
+ private:
+  struct Known {
+    model::ObjectPtr current;   // what was read last; null when it could not be read
+    model::ObjectPtr in_force;  // what Envoys have
+    model::Origin origin;
+    int64_t generation = 0;
+    int64_t created = 0;
+    std::string hash;
+    std::vector<Issue> read_issues;
+    // As the translator reported it, before place issues are added.
+    std::optional<translator::Report> report;
+    // Taken from the state directory and not seen in a source yet.
+    bool from_state = false;
+  };
+
+  void Process(Pending pending);
+  // The object with generation and age filled in; null when the event changes nothing.
+  std::optional<translator::Entry> Take(const sources::ObjectEvent& event);
+  void DropUnseen(translator::Changes& changes);
+  void Publish(translator::Result result);
+  reporter::StatusReport MakeReport(const Known& known) const;
+  void Serve();
+  std::vector<v1::Status::Node> NodesOf(const model::ObjectKey& key, const std::vector<xds::Client>& clients) const;
+
+  void OnConnected(const std::string& node_id, const std::string& role) override;
+  void OnDisconnected(const std::string& node_id, const std::string& role) override;
+  void OnAck(const std::string& node_id, snapshot::Type type,
+             const std::vector<std::pair<std::string, std::string>>& resources) override;
+  void OnNack(const xds::Nack& nack) override;
+
+  runtime::Loop& loop_;
+  runtime::Metrics& metrics_;
+  translator::Translator& translator_;
+  xds::Server& server_;
+  reporter::Reporter& reporter_;
+  state::Store* const store_;
+  const Options options_;
+  runtime::Mailbox<Pending> mailbox_;
+  absl::flat_hash_map<model::ObjectKey, Known> known_;
+  absl::flat_hash_map<std::pair<sources::DataKind, model::DataKey>, bool> data_seen_;  // false: from state only
+  absl::flat_hash_map<std::string, std::vector<Issue>> places_;
+  absl::flat_hash_set<std::string> unsynced_;
+  bool serving_ = false;
+  bool has_state_ = false;
+  std::unique_ptr<runtime::Timer> last_good_timer_;
+};
+
+}  // namespace gloo::controller

@@ -1,0 +1,134 @@
+#include "reporter/reporter.h"
+
+#include <google/protobuf/util/message_differencer.h>
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/synchronization/notification.h"
+
+namespace gloo::reporter {
+namespace {
+
+void MergeUpdates(Update& waiting, Update arrived) {
+  for (auto& [key, report] : arrived) waiting.insert_or_assign(key, std::move(report));
+}
+
+v1::Status MakeStatus(const StatusReport& report) {
+  v1::Status status;
+  status.set_state(report.state);
+  status.set_reason(report.reason);
+  status.set_message(report.message);
+  status.set_observed_generation(report.generation);
+  for (const Issue& issue : report.issues) {
+    v1::Status::Issue* out = status.add_issues();
+    out->set_severity(issue.severity == Severity::kError ? "Error" : "Warning");
+    out->set_reason(issue.reason);
+    out->set_path(issue.path);
+    out->set_message(issue.message);
+    out->set_file(issue.location.file);
+    out->set_line(issue.location.line);
+    out->set_column(issue.location.column);
+  }
+  return status;
+}
+
+void SetTime(absl::Time time, google::protobuf::Timestamp* out) {
+  const int64_t nanos = absl::ToUnixNanos(time);
+  out->set_seconds(nanos / 1'000'000'000);
+  out->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+}
+
+}  // namespace
+
+Reporter::Reporter(state::Store* store, const sources::IssueLocator* locator, const Clock& clock,
+                   runtime::Metrics& metrics)
+    : store_(store),
+      locator_(locator),
+      clock_(clock),
+      metrics_(metrics),
+      loop_(runtime::Loop::Create()),
+      mailbox_(*loop_, MergeUpdates, [this](Update update) { Process(std::move(update)); }),
+      thread_([this] { loop_->Run(); }) {}
+
+Reporter::~Reporter() {
+  Flush();
+  loop_->Stop();
+  thread_.join();
+}
+
+void Reporter::Load(const std::vector<state::SavedStatus>& statuses) {
+  absl::MutexLock lock(&mutex_);
+  for (const state::SavedStatus& saved : statuses) {
+    if (statuses_.insert_or_assign(saved.key, saved.status).second) {
+      ++counts_[static_cast<int>(saved.key.kind)][saved.status.state()];
+    }
+  }
+  CountStates();
+}
+
+void Reporter::Put(Update update) {
+  if (!update.empty()) mailbox_.Push(std::move(update));
+}
+
+v1::Status Reporter::Get(const model::ObjectKey& key) const {
+  absl::MutexLock lock(&mutex_);
+  auto it = statuses_.find(key);
+  return it == statuses_.end() ? v1::Status() : it->second;
+}
+
+void Reporter::Flush() {
+  absl::Notification done;
+  loop_->Post([&done] { done.Notify(); });
+  done.WaitForNotification();
+}
+
+void Reporter::Process(Update update) {
+  state::Write write;
+  for (auto& [key, report] : update) {
+    if (!report) {
+      absl::MutexLock lock(&mutex_);
+      auto it = statuses_.find(key);
+      if (it == statuses_.end()) continue;
+      --counts_[static_cast<int>(key.kind)][it->second.state()];
+      statuses_.erase(it);
+      write.gone.push_back(key);
+      continue;
+    }
+    // Reading a file again is the slow part: outside the lock.
+    if (locator_ != nullptr && !report->issues.empty()) locator_->Locate(report->origin, report->issues);
+    v1::Status status = MakeStatus(*report);
+    absl::MutexLock lock(&mutex_);
+    auto it = statuses_.find(key);
+    if (it != statuses_.end() && it->second.state() == status.state() && it->second.reason() == status.reason()) {
+      *status.mutable_last_transition_time() = it->second.last_transition_time();
+      if (google::protobuf::util::MessageDifferencer::Equals(status, it->second)) continue;
+    } else {
+      SetTime(clock_.Now(), status.mutable_last_transition_time());
+    }
+    int* counts = counts_[static_cast<int>(key.kind)];
+    if (it != statuses_.end()) --counts[it->second.state()];
+    ++counts[status.state()];
+    statuses_[key] = status;
+    write.statuses.push_back({key, std::move(status)});
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    CountStates();
+  }
+  if (store_ != nullptr && (!write.statuses.empty() || !write.gone.empty())) store_->Put(std::move(write));
+}
+
+void Reporter::CountStates() {
+  for (model::Kind kind : model::kKinds) {
+    for (int state = 0; state < 4; ++state) {
+      metrics_
+          .gauge("gloo_objects", "Configuration objects by kind and state.",
+                 {{"kind", std::string(model::KindName(kind))},
+                  {"state", absl::AsciiStrToLower(v1::Status::State_Name(v1::Status::State(state)))}})
+          .Set(counts_[static_cast<int>(kind)][state]);
+    }
+  }
+}
+
+}  // namespace gloo::reporter
