@@ -1,0 +1,96 @@
+#include "bootstrap/control_plane.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "base/clock.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "plugins/builtin.h"
+
+namespace gloo::bootstrap {
+
+absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::Start(const Settings& settings) {
+  std::unique_ptr<ControlPlane> plane(new ControlPlane());
+  GLOO_RETURN_IF_ERROR(plane->Init(settings));
+  return plane;
+}
+
+absl::Status ControlPlane::Init(const Settings& s) {
+  metrics_ = runtime::Metrics::Create();
+  metrics_->gauge("gloo_info", "The version of this control plane.", {{"version", kVersion}}).Set(1);
+  loop_ = runtime::Loop::Create();
+  GLOO_ASSIGN_OR_RETURN(store_, state::Store::Open(s.state_dir));
+  plugins::AddBuiltins(registry_);
+  translator_ = std::make_unique<translator::Translator>(
+      registry_, translator::Settings{
+                     .bind_address = s.bind_address, .http_port = s.http_port, .https_port = s.https_port});
+  server_ = xds::Server::Create(
+      *loop_, *metrics_,
+      {.address = StrCat(s.xds_address.find(':') == std::string::npos ? s.xds_address : StrCat("[", s.xds_address, "]"),
+                         ":", s.xds_port),
+       .unknown_role = [this](const std::string& role) { return translator_->UnknownRole(role); }});
+
+  files_ = std::make_unique<sources::FileSource>(sources::FileSource::Options{.config_dir = s.config_dir,
+                                                                              .secrets_dir = s.secrets_dir,
+                                                                              .artifacts_dir = s.artifacts_dir,
+                                                                              .schemas = &registry_,
+                                                                              .metrics = metrics_.get()},
+                                                 to_controller_);
+  reporter_ = std::make_unique<reporter::Reporter>(store_.get(), files_.get(), Clock::Real(), *metrics_);
+  controller_ =
+      std::make_unique<controller::Controller>(*loop_, *metrics_, *translator_, *server_, *reporter_, store_.get(),
+                                               controller::Options{.sources = {"file"}});
+  to_controller_.target = controller_.get();
+  console_ = console::Console::Create(*loop_, *metrics_, *controller_, *server_,
+                                      {.address = s.admin_address,
+                                       .port = s.admin_port,
+                                       .version = kVersion,
+                                       .config_dir = s.config_dir,
+                                       .state_dir = s.state_dir});
+  GLOO_RETURN_IF_ERROR(server_->Start());
+  xds_port_ = server_->port();
+  GLOO_RETURN_IF_ERROR(console_->Start());
+  controller_->Start();
+  thread_ = std::thread([this] { loop_->Run(); });
+  return files_->Start();
+}
+
+// Nobody is left who could call what is destroyed: first who asks the loop, then the loop, then the reporter (which
+// asks the file source), then the file source (which calls the controller).
+ControlPlane::~ControlPlane() {
+  console_.reset();
+  if (thread_.joinable()) {
+    OnLoop([this] { server_->Shutdown(); });
+    loop_->Stop();
+    thread_.join();
+  }
+  reporter_.reset();
+  files_.reset();
+  controller_.reset();
+}
+
+void ControlPlane::OnLoop(absl::AnyInvocable<void()> fn) {
+  absl::Notification done;
+  loop_->Post([&] {
+    fn();
+    done.Notify();
+  });
+  done.WaitForNotification();
+}
+
+ControlPlane::Progress ControlPlane::progress(const std::string& node_id) {
+  Progress out;
+  OnLoop([&] {
+    out.serving = controller_->serving();
+    out.objects = controller_->object_count();
+    for (const xds::Client& client : server_->clients()) {
+      if (client.node_id == node_id && client.converged) out.node_converged = true;
+    }
+  });
+  return out;
+}
+
+}  // namespace gloo::bootstrap

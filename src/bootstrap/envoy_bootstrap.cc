@@ -1,0 +1,79 @@
+#include "bootstrap/envoy_bootstrap.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+
+namespace gloo::bootstrap {
+namespace {
+
+namespace core = envoy::config::core::v3;
+
+constexpr char kXdsCluster[] = "gloo_xds";
+
+void SetAddress(const std::string& host, uint16_t port, core::Address* out) {
+  out->mutable_socket_address()->set_address(host);
+  out->mutable_socket_address()->set_port_value(port);
+}
+
+// Envoy keeps over a hundred series for each cluster and scope; what costs more than it tells is left out.
+void SetStats(envoy::config::bootstrap::v3::Bootstrap& out) {
+  auto* exclude = out.mutable_stats_config()->mutable_stats_matcher()->mutable_exclusion_list();
+  // Clusters but the control plane's own: the requests of a route or a function are counted where users ask for them.
+  exclude->add_patterns()->mutable_safe_regex()->set_regex(R"(cluster\.[^/]+/.*)");
+  exclude->add_patterns()->mutable_safe_regex()->set_regex(R"(http\.[^.]+\.(rds|scoped_rds)\..*)");
+  exclude->add_patterns()->set_prefix("vhost.");
+  exclude->add_patterns()->set_prefix("sds.");
+}
+
+}  // namespace
+
+std::string ToJson(const EnvoyBootstrap& b) {
+  envoy::config::bootstrap::v3::Bootstrap out;
+  out.mutable_node()->set_id(b.node_id);
+  out.mutable_node()->set_cluster(b.node_id.substr(0, b.node_id.find('~')));
+  SetAddress(b.admin_address, b.admin_port, out.mutable_admin()->mutable_address());
+
+  auto* dynamic = out.mutable_dynamic_resources();
+  auto* ads = dynamic->mutable_ads_config();
+  ads->set_api_type(core::ApiConfigSource::DELTA_GRPC);
+  ads->set_transport_api_version(core::V3);
+  ads->set_set_node_on_first_message_only(true);
+  auto* grpc = ads->add_grpc_services()->mutable_envoy_grpc();
+  grpc->set_cluster_name(kXdsCluster);
+  // The default waits up to 30 s after a restart of the control plane.
+  auto* backoff = grpc->mutable_retry_policy()->mutable_retry_back_off();
+  backoff->mutable_base_interval()->set_nanos(100'000'000);
+  backoff->mutable_max_interval()->set_seconds(2);
+  for (core::ConfigSource* source : {dynamic->mutable_lds_config(), dynamic->mutable_cds_config()}) {
+    source->mutable_ads();
+    source->set_resource_api_version(core::V3);
+  }
+
+  auto* cluster = out.mutable_static_resources()->add_clusters();
+  cluster->set_name(kXdsCluster);
+  cluster->set_type(envoy::config::cluster::v3::Cluster::STRICT_DNS);
+  cluster->mutable_connect_timeout()->set_seconds(1);
+  auto* load = cluster->mutable_load_assignment();
+  load->set_cluster_name(kXdsCluster);
+  SetAddress(b.xds_host, b.xds_port,
+             load->add_endpoints()->add_lb_endpoints()->mutable_endpoint()->mutable_address());
+  envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
+  auto* http2 = options.mutable_explicit_http_config()->mutable_http2_protocol_options();
+  http2->mutable_connection_keepalive()->mutable_interval()->set_seconds(30);
+  http2->mutable_connection_keepalive()->mutable_timeout()->set_seconds(10);
+  (*cluster->mutable_typed_extension_protocol_options())["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]
+      .PackFrom(options);
+  SetStats(out);
+
+  std::string json;
+  google::protobuf::util::JsonPrintOptions print;
+  print.add_whitespace = true;
+  print.preserve_proto_field_names = true;
+  // Every message above is linked in, so that printing cannot fail.
+  if (!google::protobuf::util::MessageToJsonString(out, &json, print).ok()) return "";
+  return json;
+}
+
+}  // namespace gloo::bootstrap

@@ -1,0 +1,40 @@
+// What the user sets: flags, else environment (GLOO_...), else a settings file, else the default.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace gloo::bootstrap {
+
+struct Settings {
+  std::string config_dir;
+  std::string state_dir;      // default: .gloo beside the config folder
+  std::string secrets_dir;    // default: none
+  std::string artifacts_dir;  // default: none
+  std::string bind_address = "0.0.0.0";
+  uint16_t http_port = 8080;
+  uint16_t https_port = 8443;
+  std::string xds_address = "127.0.0.1";
+  uint16_t xds_port = 9977;
+  std::string admin_address = "127.0.0.1";
+  uint16_t admin_port = 9091;
+  uint16_t envoy_admin_port = 9901;
+  std::string envoy;
+  std::string filters_dir;
+  std::string node_id = "ingress~1";
+  int concurrency = 0;  // 0: one worker a core
+  std::string log_level = "info";
+  std::string log_format = "text";
+  std::string ready_file;
+};
+
+// Flags shared by `gloo up` and `gloo serve`: folders, ports of the control plane, logs, the settings file.
+void AddControlPlaneFlags(CLI::App& app, Settings& settings);
+// Flags of the Envoy that `gloo up` starts.
+void AddEnvoyFlags(CLI::App& app, Settings& settings);
+
+}  // namespace gloo::bootstrap
