@@ -6,9 +6,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "bootstrap/control_plane.h"
 #include "bootstrap/envoy_bootstrap.h"
@@ -51,6 +53,17 @@ void SetUpLogs(const Settings& settings) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+// The value of --settings, which must be known before the other flags are read.
+std::string SettingsFile(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view arg = argv[i];
+    if (arg == "--settings" && i + 1 < argc) return argv[i + 1];
+    if (arg.starts_with("--settings=")) return std::string(arg.substr(11));
+  }
+  const char* env = getenv("GLOO_SETTINGS");
+  return env != nullptr ? env : "";
+}
+
 int Finish(const absl::Status& status) {
   if (status.ok()) return 0;
   std::cerr << "gloo: " << status.message() << "\n";
@@ -61,7 +74,7 @@ int Finish(const absl::Status& status) {
 
 int RunProgram(int argc, char** argv) {
   CLI::App app("Gloo, a function gateway on Envoy: routes requests and events to functions on upstreams.\n", "gloo");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.set_version_flag("--version", std::string("gloo ") + kVersion);
   app.footer(
       "Each flag can also be set in the environment (GLOO_HTTP_PORT=8000 for --http-port) and in the file given by\n"
@@ -87,10 +100,20 @@ int RunProgram(int argc, char** argv) {
       ->capture_default_str();
   print->add_option("--envoy-admin-port", bootstrap.admin_port, "Port of Envoy's admin page")->capture_default_str();
 
+  if (const std::string file = SettingsFile(argc, argv); !file.empty()) {
+    if (absl::Status status = LoadSettingsFile(file, *up); !status.ok()) {
+      std::cerr << "gloo: " << status.message() << "\n";
+      return 2;
+    }
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
+  }
+  if (app.get_subcommands().empty()) {
+    std::cerr << app.help();
+    return 2;
   }
   if (print->parsed()) {
     const size_t colon = xds.rfind(':');

@@ -3,17 +3,25 @@
 #include <yaml-cpp/yaml.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <iterator>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "base/strings.h"
 #include "absl/strings/str_replace.h"
+#include "base/suggest.h"
 
 namespace gloo::bootstrap {
 namespace {
+
+// "http-port" -> "GLOO_HTTP_PORT".
+std::string EnvName(const std::string& flag) {
+  return StrCat("GLOO_", absl::AsciiStrToUpper(absl::StrReplaceAll(flag, {{"-", "_"}})));
+}
 
 // "httpPort" and "http_port" are other ways to write "http-port".
 std::string FlagName(const std::string& key) {
@@ -25,49 +33,46 @@ std::string FlagName(const std::string& key) {
   return out;
 }
 
-// The settings file: a YAML mapping from flag names to values.
-class YamlSettings final : public CLI::Config {
- public:
-  std::string to_config(const CLI::App*, bool, bool, std::string) const override { return ""; }
-
-  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-    const std::string text(std::istreambuf_iterator<char>(input), {});
-    std::vector<CLI::ConfigItem> items;
-    try {
-      const YAML::Node root = YAML::Load(text);
-      if (root.IsNull()) return items;
-      if (!root.IsMap()) throw CLI::ConfigError("the settings file must be a mapping, for instance `http-port: 8080`");
-      for (const auto& entry : root) {
-        CLI::ConfigItem item;
-        item.name = FlagName(entry.first.as<std::string>());
-        if (!entry.second.IsScalar()) {
-          throw CLI::ConfigError(StrCat("settings file, line ", entry.second.Mark().line + 1, ": ", item.name,
-                                              " must be a single value"));
-        }
-        item.inputs.push_back(entry.second.as<std::string>());
-        items.push_back(std::move(item));
-      }
-    } catch (const YAML::Exception& e) {
-      throw CLI::ConfigError(StrCat("settings file, line ", e.mark.line + 1, ": ", e.msg));
-    }
-    return items;
-  }
-};
-
 template <typename T>
 CLI::Option* Flag(CLI::App& app, const std::string& name, T& value, const std::string& help) {
-  const std::string env = StrCat("GLOO_", absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{"-", "_"}})));
-  return app.add_option("--" + name, value, help)->envname(env)->capture_default_str();
+  return app.add_option("--" + name, value, help)->envname(EnvName(name))->capture_default_str();
 }
 
 }  // namespace
 
-void AddControlPlaneFlags(CLI::App& app, Settings& s) {
-  app.set_config("--settings", "", "Read settings from this YAML file (flag names without dashes in front)")
-      ->envname("GLOO_SETTINGS");
-  app.config_formatter(std::make_shared<YamlSettings>());
-  app.allow_config_extras(CLI::config_extras_mode::error);
+absl::Status LoadSettingsFile(const std::string& path, const CLI::App& app) {
+  std::ifstream in(path);
+  if (!in) return absl::NotFoundError(StrCat("cannot read the settings file ", path));
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  const auto error = [&path](int line, const std::string& what) {
+    return absl::InvalidArgumentError(StrCat("settings file ", path, ", line ", line + 1, ": ", what));
+  };
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back(name);
+  }
+  try {
+    const YAML::Node root = YAML::Load(text);
+    if (root.IsNull()) return absl::OkStatus();
+    if (!root.IsMap()) return error(0, "must be a mapping of flags to values, for instance `http-port: 8080`");
+    for (const auto& entry : root) {
+      const std::string key = entry.first.as<std::string>();
+      const std::string flag = FlagName(key);
+      const int line = entry.first.Mark().line;
+      if (std::find(known.begin(), known.end(), flag) == known.end()) {
+        return error(line, StrCat("unknown setting \"", key, "\"", Suggestion(flag, known)));
+      }
+      if (!entry.second.IsScalar()) return error(line, StrCat("\"", key, "\" must be a single value"));
+      setenv(EnvName(flag).c_str(), entry.second.as<std::string>().c_str(), /*replace=*/0);
+    }
+  } catch (const YAML::Exception& e) {
+    return error(e.mark.line, e.msg);
+  }
+  return absl::OkStatus();
+}
 
+void AddControlPlaneFlags(CLI::App& app, Settings& s) {
+  Flag(app, "settings", s.settings, "YAML file of flags and their values, for instance `http-port: 8080`");
   CLI::Option* config = Flag(app, "config-dir", s.config_dir, "Folder of the configuration: YAML and JSON, any layout");
   config->required()->group("Folders");
   Flag(app, "state-dir", s.state_dir, "Folder for the last good state and statuses [default: CONFIG_DIR/../.gloo]")

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
+
 namespace CLI {
 class App;
 }
@@ -30,7 +32,12 @@ struct Settings {
   std::string log_level = "info";
   std::string log_format = "text";
   std::string ready_file;
+  std::string settings;
 };
+
+// Makes the entries of a settings file the defaults of the environment: what is set there, or on the command line,
+// wins. Before the flags of `app` are parsed. Fails on what `app` has no flag for, with file and line.
+absl::Status LoadSettingsFile(const std::string& path, const CLI::App& app);
 
 // Flags shared by `gloo up` and `gloo serve`: folders, ports of the control plane, logs, the settings file.
 void AddControlPlaneFlags(CLI::App& app, Settings& settings);

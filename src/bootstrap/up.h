@@ -6,7 +6,7 @@
 
 namespace gloo::bootstrap {
 
-// Both return after SIGINT or SIGTERM (OK), or when a part fails for good.
+// Both return after SIGINT, SIGTERM or SIGHUP (OK), or when a part fails for good.
 absl::Status Up(Settings settings);
 absl::Status Serve(Settings settings);
 

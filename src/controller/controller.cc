@@ -38,8 +38,13 @@ Controller::Controller(runtime::Loop& loop, runtime::Metrics& metrics, translato
       reporter_(reporter),
       store_(store),
       options_(std::move(options)),
+      queue_(metrics.gauge("gloo_queue_depth", "Things that wait to be processed, merged.", {{"queue", "changes"}})),
       mailbox_(
-          loop, [](Pending& waiting, Pending arrived) { waiting.Merge(std::move(arrived)); },
+          loop,
+          [this](Pending& waiting, Pending arrived) {
+            waiting.Merge(std::move(arrived));
+            queue_.Set(static_cast<double>(waiting.size()));
+          },
           [this](Pending pending) { Process(std::move(pending)); }),
       unsynced_(options_.sources.begin(), options_.sources.end()) {
   server_.AddObserver(this);
@@ -81,7 +86,9 @@ void Controller::Start() {
 }
 
 void Controller::Push(sources::Batch batch) {
-  mailbox_.Push(Pending::From(std::move(batch)));
+  Pending pending = Pending::From(std::move(batch));
+  queue_.Set(static_cast<double>(pending.size()));
+  mailbox_.Push(std::move(pending));
 }
 
 std::optional<translator::Entry> Controller::Take(const sources::ObjectEvent& event) {
@@ -116,6 +123,7 @@ std::optional<translator::Entry> Controller::Take(const sources::ObjectEvent& ev
 }
 
 void Controller::Process(Pending pending) {
+  queue_.Set(0);
   metrics_.counter("gloo_changes_merged_total", "Batches of changes that were processed together with another one.")
       .Add(static_cast<double>(pending.batches - 1));
   const absl::Time start = absl::Now();

@@ -31,6 +31,7 @@ struct Pending {
 
   static Pending From(sources::Batch batch);
   void Merge(Pending later);
+  size_t size() const { return objects.size() + data.size() + places.size(); }
 };
 
 // An object as users ask for it.
@@ -108,6 +109,7 @@ class Controller final : public sources::Sink, private xds::Observer {
   reporter::Reporter& reporter_;
   state::Store* const store_;
   const Options options_;
+  runtime::Gauge& queue_;
   runtime::Mailbox<Pending> mailbox_;
   absl::flat_hash_map<model::ObjectKey, Known> known_;
   absl::flat_hash_map<std::pair<sources::DataKind, model::DataKey>, bool> data_seen_;  // false: from state only

@@ -10,9 +10,6 @@
 namespace gloo::reporter {
 namespace {
 
-void MergeUpdates(Update& waiting, Update arrived) {
-  for (auto& [key, report] : arrived) waiting.insert_or_assign(key, std::move(report));
-}
 
 v1::Status MakeStatus(const StatusReport& report) {
   v1::Status status;
@@ -48,7 +45,14 @@ Reporter::Reporter(state::Store* store, const sources::IssueLocator* locator, co
       clock_(clock),
       metrics_(metrics),
       loop_(runtime::Loop::Create()),
-      mailbox_(*loop_, MergeUpdates, [this](Update update) { Process(std::move(update)); }),
+      queue_(metrics.gauge("gloo_queue_depth", "Things that wait to be processed, merged.", {{"queue", "statuses"}})),
+      mailbox_(
+          *loop_,
+          [this](Update& waiting, Update arrived) {
+            for (auto& [key, report] : arrived) waiting.insert_or_assign(key, std::move(report));
+            queue_.Set(static_cast<double>(waiting.size()));
+          },
+          [this](Update update) { Process(std::move(update)); }),
       thread_([this] { loop_->Run(); }) {}
 
 Reporter::~Reporter() {
@@ -68,7 +72,9 @@ void Reporter::Load(const std::vector<state::SavedStatus>& statuses) {
 }
 
 void Reporter::Put(Update update) {
-  if (!update.empty()) mailbox_.Push(std::move(update));
+  if (update.empty()) return;
+  queue_.Set(static_cast<double>(update.size()));
+  mailbox_.Push(std::move(update));
 }
 
 v1::Status Reporter::Get(const model::ObjectKey& key) const {
@@ -84,6 +90,7 @@ void Reporter::Flush() {
 }
 
 void Reporter::Process(Update update) {
+  queue_.Set(0);
   state::Write write;
   for (auto& [key, report] : update) {
     if (!report) {

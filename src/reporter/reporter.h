@@ -63,6 +63,7 @@ class Reporter {
   const Clock& clock_;
   runtime::Metrics& metrics_;
   const std::unique_ptr<runtime::Loop> loop_;
+  runtime::Gauge& queue_;
   runtime::Mailbox<Update> mailbox_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<model::ObjectKey, v1::Status> statuses_ ABSL_GUARDED_BY(mutex_);
