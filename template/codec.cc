@@ -48,9 +48,7 @@ void AppendUrlEncoded(std::string_view text, std::string* out) { AppendPercent(t
 void AppendPathEncoded(std::string_view text, std::string* out) {
   AppendPercent(
       text,
-      [](char c) {
-        return IsUnreserved(c) || std::string_view("!$&'()*+,;=:@").find(c) != std::string_view::npos;
-      },
+      [](char c) { return IsUnreserved(c) || std::string_view("!$&'()*+,;=:@").find(c) != std::string_view::npos; },
       out);
 }
 

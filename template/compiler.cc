@@ -45,14 +45,14 @@ void Compiler::Compile() {
     SkipTag();
   }
   ResolvePaths();
-  program_->is_constant = std::all_of(program_->code.begin(), program_->code.end(),
-                                      [](const Instruction& i) { return i.op == Op::kText; });
+  program_->is_constant =
+      std::all_of(program_->code.begin(), program_->code.end(), [](const Instruction& i) { return i.op == Op::kText; });
   if (program_->is_constant) {
     for (std::string_view text : program_->texts) program_->constant.append(text);
   }
   if (program_->code.size() > options_.limits.instructions) {
-    errors_->Add(0, "the template is too large: more than " + std::to_string(options_.limits.instructions) +
-                        " instructions");
+    errors_->Add(
+        0, "the template is too large: more than " + std::to_string(options_.limits.instructions) + " instructions");
   }
   if (program_->max_stack > kMaxStack) errors_->Add(0, "an expression of the template is too large");
 }
@@ -252,8 +252,7 @@ void Compiler::If(uint32_t offset) {
 void Compiler::For(uint32_t offset) {
   auto name = [&](std::string_view* to) {
     const Token& token = tokens_[position_];
-    if (token.kind != Tok::kName || token.text.find_first_of("./") != std::string_view::npos ||
-        token.text == "loop") {
+    if (token.kind != Tok::kName || token.text.find_first_of("./") != std::string_view::npos || token.text == "loop") {
       errors_->Add(token.offset, "expected a variable name after \"for\", got " + Describe(token));
       return false;
     }
@@ -269,8 +268,8 @@ void Compiler::For(uint32_t offset) {
     good = name(&scope.value);
   }
   if (good && !(tokens_[position_].kind == Tok::kName && tokens_[position_].text == "in")) {
-    errors_->Add(tokens_[position_].offset, "expected \"in\" after \"for " + std::string(scope.value) + "\", got " +
-                                                Describe(tokens_[position_]));
+    errors_->Add(tokens_[position_].offset,
+                 "expected \"in\" after \"for " + std::string(scope.value) + "\", got " + Describe(tokens_[position_]));
     good = false;
   }
   if (good) {

@@ -97,7 +97,7 @@ class Compiler {
   int conditional_ = 0;  // over 0 where the code may not run
   int nesting_ = 0;
   bool gave_up_ = false;  // nested too deep: what follows is not read
-  int chain_ = 0;  // of "else if"
+  int chain_ = 0;         // of "else if"
 };
 
 }  // namespace gloo::tmpl

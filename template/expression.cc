@@ -17,10 +17,10 @@ struct BinaryOperator {
 
 // As Inja has them: `and` and `or` are alike, `not` binds like `*`.
 constexpr BinaryOperator kOperators[] = {
-    {"and", 1, Op::kTruthy},     {"or", 1, Op::kTruthy},    {"in", 2, Op::kIn},           {"==", 2, Op::kEqual},
-    {"!=", 2, Op::kNotEqual},    {"<", 2, Op::kLess},       {"<=", 2, Op::kLessEqual},    {">", 2, Op::kGreater},
-    {">=", 2, Op::kGreaterEqual}, {"+", 3, Op::kAdd},       {"-", 3, Op::kSubtract},      {"*", 4, Op::kMultiply},
-    {"/", 4, Op::kDivide},       {"%", 4, Op::kModulo},     {"^", 5, Op::kPower},
+    {"and", 1, Op::kTruthy},      {"or", 1, Op::kTruthy}, {"in", 2, Op::kIn},        {"==", 2, Op::kEqual},
+    {"!=", 2, Op::kNotEqual},     {"<", 2, Op::kLess},    {"<=", 2, Op::kLessEqual}, {">", 2, Op::kGreater},
+    {">=", 2, Op::kGreaterEqual}, {"+", 3, Op::kAdd},     {"-", 3, Op::kSubtract},   {"*", 4, Op::kMultiply},
+    {"/", 4, Op::kDivide},        {"%", 4, Op::kModulo},  {"^", 5, Op::kPower},
 };
 constexpr int kNotPrecedence = 5;  // its operand holds nothing weaker than `^`
 
@@ -87,8 +87,8 @@ bool ExpressionParser::Expect(std::string_view punctuation, std::string_view aft
     Take();
     return true;
   }
-  Fail(Peek(), "expected \"" + std::string(punctuation) + "\" after " + std::string(after) + ", got " +
-                   Describe(Peek()));
+  Fail(Peek(),
+       "expected \"" + std::string(punctuation) + "\" after " + std::string(after) + ", got " + Describe(Peek()));
   return false;
 }
 
@@ -144,9 +144,7 @@ Expr* ExpressionParser::Binary(int min_precedence) {
     uint32_t offset = Take().offset;
     Expr* right = Binary(op->text == "^" ? op->precedence : op->precedence + 1);
     if (right == nullptr) return nullptr;
-    Expr::Kind kind = op->text == "and"  ? Expr::Kind::kAnd
-                      : op->text == "or" ? Expr::Kind::kOr
-                                         : Expr::Kind::kBinary;
+    Expr::Kind kind = op->text == "and" ? Expr::Kind::kAnd : op->text == "or" ? Expr::Kind::kOr : Expr::Kind::kBinary;
     left = NewWithArgs(kind, offset, {left, right});
     left->op = op->op;
   }
@@ -388,7 +386,8 @@ Expr* ExpressionParser::Name() {
 
 Expr* ExpressionParser::Variable(const Token& token) {
   std::vector<std::string_view> parts;
-  if (!SplitPath(token.text, &parts)) return Fail(token, Describe(token) + " is no name: between the dots stands nothing, or too much");
+  if (!SplitPath(token.text, &parts))
+    return Fail(token, Describe(token) + " is no name: between the dots stands nothing, or too much");
   Expr* expr = New(Expr::Kind::kVariable, token.offset);
   expr->text = token.text;
   auto* copy = tree_->New<std::string_view>(parts.size());

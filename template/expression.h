@@ -36,10 +36,10 @@ struct Expr {
     kBinary,    // op, args[0..1]
     kAnd,
     kOr,
-    kIndex,  // args[0][args[1]]
-    kCall,   // fn, args
-    kArray,  // args
-    kObject,  // args: key, value, key, value ...
+    kIndex,    // args[0][args[1]]
+    kCall,     // fn, args
+    kArray,    // args
+    kObject,   // args: key, value, key, value ...
     kTernary,  // args: condition, then, else
   };
   Kind kind = Kind::kConstant;

@@ -468,8 +468,8 @@ bool Call::Do() {
 std::span<const FunctionInfo> Functions() { return kFunctions; }
 
 const FunctionInfo* FindFunction(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kFunctions), std::end(kFunctions),
-                                   [&](const FunctionInfo& f) { return f.name == name; });
+  const auto* found =
+      std::find_if(std::begin(kFunctions), std::end(kFunctions), [&](const FunctionInfo& f) { return f.name == name; });
   return found == std::end(kFunctions) ? nullptr : found;
 }
 

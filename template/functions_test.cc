@@ -93,12 +93,14 @@ TEST(Functions, OfInja) {
       {"{{ range(-1) }}", "error: range() needs a number that is not negative, got -1"},
       {"{{ replace(name, \"e\", \"3\") }} {{ replace(city, \" \", \"_\") }} {{ replace(name, \"\", \"x\") }}",
        "P3t3r new_york Peter"},
-      {"{{ round(4, 0) }} {{ round(temperature, 2) }} {{ round(3.1415, 0) }} {{ round(3.1415, 3) }} {{ round(15, -1) }}",
+      {"{{ round(4, 0) }} {{ round(temperature, 2) }} {{ round(3.1415, 0) }} {{ round(3.1415, 3) }} {{ round(15, -1) "
+       "}}",
        "4 25.68 3 3.142 20.0"},
       {"{{ round(-2.5, 0) }} {{ round(1e300, 5) }}", "-3 1e+300"},
       {"{{ round(name, 2) }}", "error: round() needs a number, got a string"},
       {"{{ round(1, 999) }}", "error: round() cannot round to 999 digits"},
-      {"{{ sort([3, 2, 1]) }} {{ sort([\"bob\", \"charlie\", \"alice\"]) }}", "[1,2,3] [\"alice\",\"bob\",\"charlie\"]"},
+      {"{{ sort([3, 2, 1]) }} {{ sort([\"bob\", \"charlie\", \"alice\"]) }}",
+       "[1,2,3] [\"alice\",\"bob\",\"charlie\"]"},
       {"{{ sort([\"a\", 1, [2], [1], null, true, 0.5]) }}", "[null,true,0.5,1,[1],[2],\"a\"]"},
       {"{{ sort(5) }}", "error: sort() needs an array, got a number"},
   });
@@ -247,7 +249,8 @@ TEST(Limits, EndCompilingWithAnError) {
   EXPECT_EQ(RenderText(std::string((1 << 20) + 1, 'x'), "{}"),
             "1:1 the template is too large: more than 1048576 bytes");
   EXPECT_EQ(RenderText("{{ a" + repeat(".a", 40) + " }}", "{}").substr(0, 4), "1:4 ");
-  EXPECT_EQ(RenderText(repeat("{{ }}", 100), "{}").size(), std::string("1:4 the tag is empty\n").size() * 16 + 6 + 8 - 1);
+  EXPECT_EQ(RenderText(repeat("{{ }}", 100), "{}").size(),
+            std::string("1:4 the tag is empty\n").size() * 16 + 6 + 8 - 1);
 }
 
 }  // namespace

@@ -52,8 +52,8 @@ const char* SkipPlain(const char* p, const char* end) {
       std::memcpy(&word, p, 8);
       uint64_t quote = word ^ (kOnes * '"');
       uint64_t backslash = word ^ (kOnes * '\\');
-      uint64_t special = ((quote - kOnes) & ~quote) | ((backslash - kOnes) & ~backslash) |
-                         ((word - kOnes * 0x20) & ~word) | word;
+      uint64_t special =
+          ((quote - kOnes) & ~quote) | ((backslash - kOnes) & ~backslash) | ((word - kOnes * 0x20) & ~word) | word;
       special &= kHigh;
       if (special != 0) return p + (std::countr_zero(special) >> 3);
       p += 8;

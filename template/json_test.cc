@@ -23,9 +23,10 @@ std::string Read(std::string_view text) {
 }
 
 TEST(Json, ReadsAndWrites) {
-  for (const char* same : {"null", "true", "false", "0", "-0", "1.10", "1E5", "-1.5e-7", "123456789012345678901234567890",
-                           "\"\"", "\"a\"", "[]", "{}", "[1,[2,[3]]]", "{\"a\":{\"b\":[null]}}",
-                           "\"\xc3\xa9\xf0\x9f\x98\x80\"", "\"\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u001f\""}) {
+  for (const char* same :
+       {"null", "true", "false", "0", "-0", "1.10", "1E5", "-1.5e-7", "123456789012345678901234567890", "\"\"", "\"a\"",
+        "[]", "{}", "[1,[2,[3]]]", "{\"a\":{\"b\":[null]}}", "\"\xc3\xa9\xf0\x9f\x98\x80\"",
+        "\"\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u001f\""}) {
     EXPECT_EQ(Read(same), same);
   }
   EXPECT_EQ(Read(" \n\r\t[ 1 , 2 ] "), "[1,2]");

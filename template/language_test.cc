@@ -52,7 +52,9 @@ TEST(Language, TextAndVariables) {
       {"[{{ nothing }}]", "[]"},
       {"{{ names }}", "[\"Jeff\",\"Seb\"]"},
       {"{{ brother.daughter0 }}", "{\"name\":\"Maria\"}"},
-      {"\xEF\xBB\xBF" "bom", "bom"},
+      {"\xEF\xBB\xBF"
+       "bom",
+       "bom"},
   });
 }
 

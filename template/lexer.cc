@@ -96,11 +96,11 @@ class Lexer {
 
   void Body(Tok close_kind, std::string_view close, std::string_view close_strip) {
     bool line = close == "\n";
-    int depth = 0;           // of braces: "}}" does not close inside
+    int depth = 0;               // of braces: "}}" does not close inside
     bool after_operand = false;  // so "-" subtracts
     while (true) {
-      while (pos_ < source_.size() && (IsBlank(source_[pos_]) || source_[pos_] == '\r' ||
-                                       (source_[pos_] == '\n' && !line))) {
+      while (pos_ < source_.size() &&
+             (IsBlank(source_[pos_]) || source_[pos_] == '\r' || (source_[pos_] == '\n' && !line))) {
         ++pos_;
       }
       if (pos_ == source_.size()) {
@@ -114,7 +114,8 @@ class Lexer {
           Add(close_kind, pos_, size);
           pos_ += size;
           if (strip) {
-            while (pos_ < source_.size() && (IsBlank(source_[pos_]) || source_[pos_] == '\n' || source_[pos_] == '\r')) {
+            while (pos_ < source_.size() &&
+                   (IsBlank(source_[pos_]) || source_[pos_] == '\n' || source_[pos_] == '\r')) {
               ++pos_;
             }
           }
@@ -129,7 +130,8 @@ class Lexer {
       } else if (c == '_' || c == '@' || c == '$') {
         Name(close);
         after_operand = true;
-      } else if (IsDigit(c) || (c == '-' && !after_operand && start + 1 < source_.size() && IsDigit(source_[start + 1]))) {
+      } else if (IsDigit(c) ||
+                 (c == '-' && !after_operand && start + 1 < source_.size() && IsDigit(source_[start + 1]))) {
         Number();
         after_operand = true;
       } else if (c == '"' || c == '\'') {

@@ -19,8 +19,7 @@ struct LoopFrame {
 
 class Machine {
  public:
-  Machine(const Program& program, Context* context, Arena* arena, Budget* budget, std::string* out,
-          RenderError* error)
+  Machine(const Program& program, Context* context, Arena* arena, Budget* budget, std::string* out, RenderError* error)
       : program_(program),
         run_{context, arena, &program.limits, budget, error},
         out_(out),

@@ -60,8 +60,8 @@ bool Arithmetic(char op, const Value& a, const Value& b, Run* run, Value* result
     return true;
   }
   if (!a.is_number() || !b.is_number()) {
-    return run->Fail(Kind::kValue, std::string("\"") + op + "\" needs two numbers, got " + TypeName(a) + " and " +
-                                       TypeName(b));
+    return run->Fail(Kind::kValue,
+                     std::string("\"") + op + "\" needs two numbers, got " + TypeName(a) + " and " + TypeName(b));
   }
   Numeric x = ToNumeric(a);
   Numeric y = ToNumeric(b);

@@ -13,19 +13,19 @@
 namespace gloo::tmpl {
 
 enum class Op : uint8_t {
-  kText,            // append texts[a]
-  kEmit,            // pop, append as `mode` says
-  kEmitVariable,    // append paths[a] as `mode` says
-  kConstant,        // push constants[a]
-  kVariable,        // push paths[a]; an error if it is missing
-  kMaybeVariable,   // push paths[a], or a missing value
-  kExists,          // push whether paths[a] exists
-  kLoop,            // push field `b` of the loop at level `mode`
-  kIndex,           // pop key and container, push the element
-  kMaybeIndex,      // the same, missing if there is none
+  kText,           // append texts[a]
+  kEmit,           // pop, append as `mode` says
+  kEmitVariable,   // append paths[a] as `mode` says
+  kConstant,       // push constants[a]
+  kVariable,       // push paths[a]; an error if it is missing
+  kMaybeVariable,  // push paths[a], or a missing value
+  kExists,         // push whether paths[a] exists
+  kLoop,           // push field `b` of the loop at level `mode`
+  kIndex,          // pop key and container, push the element
+  kMaybeIndex,     // the same, missing if there is none
   kNot,
   kNegate,
-  kTruthy,          // to a boolean
+  kTruthy,  // to a boolean
   kAdd,
   kSubtract,
   kMultiply,
@@ -39,16 +39,16 @@ enum class Op : uint8_t {
   kGreater,
   kGreaterEqual,
   kIn,
-  kJump,            // to a
-  kJumpIfFalse,     // pop; to a
-  kJumpIfFound,     // to a if the top is not missing, else pop
-  kCall,            // function a with b arguments
-  kMaybeCall,       // the same, may give a missing value
-  kArray,           // pop a elements
-  kObject,          // pop a keys and values
-  kForBegin,        // pop the sequence; loops[b] at level `mode`; to a if it is empty
-  kForNext,         // to a while there are elements
-  kSet,             // pop; assign sets[a]
+  kJump,         // to a
+  kJumpIfFalse,  // pop; to a
+  kJumpIfFound,  // to a if the top is not missing, else pop
+  kCall,         // function a with b arguments
+  kMaybeCall,    // the same, may give a missing value
+  kArray,        // pop a elements
+  kObject,       // pop a keys and values
+  kForBegin,     // pop the sequence; loops[b] at level `mode`; to a if it is empty
+  kForNext,      // to a while there are elements
+  kSet,          // pop; assign sets[a]
 };
 
 enum class Emit : uint8_t { kRaw, kJsonString, kJsonValue, kPath, kQuery };

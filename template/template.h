@@ -31,10 +31,10 @@ struct Limits {
   size_t instructions = 1 << 16;
   int nesting = 64;  // of statements and, apart, of expressions
   size_t output_bytes = 16 << 20;
-  size_t memory_bytes = 16 << 20;   // values made while rendering
-  uint32_t iterations = 100'000;    // of all loops of one rendering
-  uint32_t range = 100'000;         // elements of range(n)
-  uint64_t work = 5'000'000;        // instructions and, by sixteens, bytes touched
+  size_t memory_bytes = 16 << 20;  // values made while rendering
+  uint32_t iterations = 100'000;   // of all loops of one rendering
+  uint32_t range = 100'000;        // elements of range(n)
+  uint64_t work = 5'000'000;       // instructions and, by sixteens, bytes touched
 };
 
 // A variable that does not come from the data: a parameter extracted from the message. `name` may have dots.

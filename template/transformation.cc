@@ -52,8 +52,8 @@ std::unique_ptr<Transformation> Transformation::Compile(const TransformationConf
   std::unique_ptr<const CompiledMessage> response;
   if (config.request.has_value()) request = CompiledMessage::Compile(*config.request, false, config, errors);
   if (config.response.has_value()) response = CompiledMessage::Compile(*config.response, true, config, errors);
-  bool failed = (config.request.has_value() && request == nullptr) ||
-                (config.response.has_value() && response == nullptr);
+  bool failed =
+      (config.request.has_value() && request == nullptr) || (config.response.has_value() && response == nullptr);
   if (failed) return nullptr;
   return std::make_unique<CompiledTransformation>(std::move(request), std::move(response), config.max_body_bytes);
 }

@@ -39,8 +39,11 @@ std::string Apply(const TransformationConfig& config, const MapHeaders& headers,
   return Describe(outcome);
 }
 
-const MapHeaders kJsonPost{{":method", "POST"}, {":path", "/v1/users/42?page=3"}, {":authority", "shop.example.com"},
-                           {"content-type", "application/json"}, {"x-token", "t-1"}};
+const MapHeaders kJsonPost{{":method", "POST"},
+                           {":path", "/v1/users/42?page=3"},
+                           {":authority", "shop.example.com"},
+                           {"content-type", "application/json"},
+                           {"x-token", "t-1"}};
 
 TEST(Transformation, TemplatesThatDiscoveryWrites) {
   MessageTemplates t;
@@ -48,8 +51,9 @@ TEST(Transformation, TemplatesThatDiscoveryWrites) {
   t.path = "/api/pets/{{ default(id, \"\") }}?name={{default(name, \"\")}}&tag={{ default(tag, \"\") }}";
   t.headers = {{":method", "GET"}, {"x-a", "{{ default(a.b, \"\") }}"}};
   t.body = "";
-  EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"name":"Rex & Co","a":{"b":7}})"),
-            "set :path: /api/pets/42?name=Rex%20%26%20Co&tag=\nset :method: GET\nset x-a: 7\nremove content-type\nbody \n");
+  EXPECT_EQ(
+      Apply(Request(t), kJsonPost, R"({"name":"Rex & Co","a":{"b":7}})"),
+      "set :path: /api/pets/42?name=Rex%20%26%20Co&tag=\nset :method: GET\nset x-a: 7\nremove content-type\nbody \n");
   EXPECT_EQ(Apply(Request(t), {{":path", "/other"}}),
             "set :path: /api/pets/?name=&tag=\nset :method: GET\nremove x-a\nremove content-type\nbody \n");
 }
@@ -75,8 +79,10 @@ TEST(Transformation, ParametersLieOverTheBody) {
   MessageTemplates t;
   t.extractors = {{From::kPath, "", "/v1/users/{user.id}"}, {From::kQuery, "page", ""}};
   t.body = "{{ context() }}|{{ user }}|{{ user.name }}|{{ page }}";
-  EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"user":{"id":"body","name":"Ann"},"page":"body","n":1})"),
-            "body {\"user\":{\"id\":\"42\",\"name\":\"Ann\"},\"page\":\"3\",\"n\":1}|{\"id\":\"42\",\"name\":\"Ann\"}|Ann|3\n");
+  EXPECT_EQ(
+      Apply(Request(t), kJsonPost, R"({"user":{"id":"body","name":"Ann"},"page":"body","n":1})"),
+      "body "
+      "{\"user\":{\"id\":\"42\",\"name\":\"Ann\"},\"page\":\"3\",\"n\":1}|{\"id\":\"42\",\"name\":\"Ann\"}|Ann|3\n");
 }
 
 TEST(Transformation, VariablesThatAreThereUnasked) {
@@ -87,8 +93,7 @@ TEST(Transformation, VariablesThatAreThereUnasked) {
   ASSERT_NE(compiled, nullptr);
   EXPECT_FALSE(compiled->request_needs_body());
   EXPECT_TRUE(compiled->RequiredBodyFields().empty());
-  EXPECT_EQ(Apply(Request(t), kJsonPost),
-            "set :path: /base/v1/users/42\nset x: POST shop.example.com none\n");
+  EXPECT_EQ(Apply(Request(t), kJsonPost), "set :path: /base/v1/users/42\nset x: POST shop.example.com none\n");
   t.path.reset();
   t.headers = {{"x", "{{ method }} {{ context().method }} {{ context() }} {{ path.x }}"}};
   EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"method":"sum","path":{"x":1}})"),
@@ -140,7 +145,8 @@ TEST(Transformation, Query) {
 
 TEST(Transformation, Headers) {
   MessageTemplates t;
-  t.headers = {{"X-Up", "{{ upper(header(\"X-Token\")) }}"}, {"x-empty", "{{ default(nix, \"\") }}"},
+  t.headers = {{"X-Up", "{{ upper(header(\"X-Token\")) }}"},
+               {"x-empty", "{{ default(nix, \"\") }}"},
                {"host", "{{ tenant }}.internal"}};
   t.remove_headers = {"Authorization", "x-up"};
   EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"tenant":"acme"})"),
@@ -158,7 +164,8 @@ TEST(Transformation, Method) {
   MessageTemplates t;
   t.method = "{{ verb }}";
   EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"verb":"PATCH"})"), "set :method: PATCH\n");
-  EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"verb":"P T"})"), "status 400: bad request: the method would be \"P T\"\n");
+  EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"verb":"P T"})"),
+            "status 400: bad request: the method would be \"P T\"\n");
   EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"verb":""})"), "status 400: bad request: the method would be \"\"\n");
 }
 
@@ -167,19 +174,19 @@ TEST(Transformation, JsonBodies) {
   t.body = R"({"say": "{{ text }}", "n": {{ n }}, "o": {{ o }}, "raw": "{{ raw(text) }}"})";
   TransformationConfig config = Request(t);
   std::string body = R"({"text":"a\"b","n":1.50,"o":{"x":[1,null]}})";
-  EXPECT_EQ(Apply(config, kJsonPost, body),
-            R"(body {"say": "a\"b", "n": 1.50, "o": {"x":[1,null]}, "raw": "a"b"})" "\n");
+  EXPECT_EQ(Apply(config, kJsonPost, body), R"(body {"say": "a\"b", "n": 1.50, "o": {"x":[1,null]}, "raw": "a"b"})"
+                                            "\n");
   config.escape_json = false;
-  EXPECT_EQ(Apply(config, kJsonPost, body),
-            R"(body {"say": "a"b", "n": 1.50, "o": {"x":[1,null]}, "raw": "a"b"})" "\n");
+  EXPECT_EQ(Apply(config, kJsonPost, body), R"(body {"say": "a"b", "n": 1.50, "o": {"x":[1,null]}, "raw": "a"b"})"
+                                            "\n");
   // A content type that is set tells more than the first letter of the template.
   t.headers = {{"Content-Type", "text/plain"}};
   EXPECT_EQ(Apply(Request(t), kJsonPost, body),
-            "set content-type: text/plain\nbody {\"say\": \"a\"b\", \"n\": 1.50, \"o\": {\"x\":[1,null]}, \"raw\": \"a\"b\"}\n");
+            "set content-type: text/plain\nbody {\"say\": \"a\"b\", \"n\": 1.50, \"o\": {\"x\":[1,null]}, \"raw\": "
+            "\"a\"b\"}\n");
   t.headers = {{"content-type", "application/json; charset=utf-8"}};
   t.body = "\"{{ text }}\"";
-  EXPECT_EQ(Apply(Request(t), kJsonPost, body),
-            "set content-type: application/json; charset=utf-8\nbody \"a\\\"b\"\n");
+  EXPECT_EQ(Apply(Request(t), kJsonPost, body), "set content-type: application/json; charset=utf-8\nbody \"a\\\"b\"\n");
 }
 
 TEST(Transformation, WhatABodyIs) {
@@ -224,8 +231,9 @@ TEST(Transformation, MergesParametersIntoTheBody) {
   EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"user":1})"), "body {\"user\":{\"id\":\"42\"}}\n");
   EXPECT_EQ(Apply(Request(t), {{":path", "/v1/users/42"}}),
             "set content-type: application/json\nbody {\"user\":{\"id\":\"42\"}}\n");
-  EXPECT_EQ(Apply(Request(t), {{":path", "/v1/users/42"}, {"content-type", "application/x-www-form-urlencoded"}}, "a=b"),
-            "set content-type: application/json\nbody {\"a\":\"b\",\"user\":{\"id\":\"42\"}}\n");
+  EXPECT_EQ(
+      Apply(Request(t), {{":path", "/v1/users/42"}, {"content-type", "application/x-www-form-urlencoded"}}, "a=b"),
+      "set content-type: application/json\nbody {\"a\":\"b\",\"user\":{\"id\":\"42\"}}\n");
   EXPECT_EQ(Apply(Request(t), kJsonPost, "[1]"),
             "status 400: bad request: parameters cannot be merged into a body that is not a JSON object\n");
   EXPECT_EQ(Apply(Request(t), kJsonPost, "{"),
@@ -237,7 +245,8 @@ TEST(Transformation, MergesParametersIntoTheBody) {
 TEST(Transformation, Responses) {
   MessageTemplates t;
   t.extractors = {{From::kHeader, "x-region", "r-{region}"}};
-  t.headers = {{":status", "{{ code }}"}, {"x-region", "{{ region }}"}, {"x-from", "{{ request_header(\"X-Token\") }}"}};
+  t.headers = {
+      {":status", "{{ code }}"}, {"x-region", "{{ region }}"}, {"x-from", "{{ request_header(\"X-Token\") }}"}};
   t.body = "{\"ok\": {{ code < 300 }}}";
   auto compiled = Transformation::Compile(Response(t), nullptr);
   ASSERT_NE(compiled, nullptr);
@@ -305,15 +314,15 @@ TEST(Transformation, RequiredBodyFields) {
 
 TEST(Transformation, CompileErrors) {
   MessageTemplates t;
-  t.extractors = {{From::kPath, "", "/{a"}, {From::kHeader, "", "{b}"}, {From::kHeader, "x y", "{c}"},
-                  {From::kQuery, "q", "{d}}"}, {From::kPath, "", "/{e}"}, {From::kQuery, "q", "{e}"},
+  t.extractors = {{From::kPath, "", "/{a"},     {From::kHeader, "", "{b}"},  {From::kHeader, "x y", "{c}"},
+                  {From::kQuery, "q", "{d}}"},  {From::kPath, "", "/{e}"},   {From::kQuery, "q", "{e}"},
                   {From::kQuery, "q", "{e.f}"}, {From::kPath, "", "{g}{h}"}, {From::kPath, "", "{i j}"},
                   {From::kPath, "", "/{k}/{k}"}};
   t.method = "GE T";
   t.path = "users/{{ x }}";
   t.query = {{"a", "{{ foo() }}"}, {"", "x"}};
-  t.headers = {{":path", "/x"}, {"x a", "b"}, {":scheme2", "b"}, {"x-a", "1"}, {"X-A", "2"}, {"x-b", "a\nb"},
-               {"x-c", "{{"}};
+  t.headers = {{":path", "/x"}, {"x a", "b"},    {":scheme2", "b"}, {"x-a", "1"},
+               {"X-A", "2"},    {"x-b", "a\nb"}, {"x-c", "{{"}};
   t.remove_headers = {"a b", ":path"};
   t.body = "{% if x %}";
   t.merge_extractors_to_body = true;
@@ -386,7 +395,9 @@ TEST(Json, ConfigRoundTrip) {
   TransformationConfig config;
   EXPECT_EQ(ToJson(config), "{\"max_body_bytes\":1048576}");
   MessageTemplates t;
-  t.extractors = {{From::kHeader, "x-a", "{a}\n\"\u00e9"}, {From::kQuery, "q", ""}, {From::kPath, "", "/{p}"},
+  t.extractors = {{From::kHeader, "x-a", "{a}\n\"\u00e9"},
+                  {From::kQuery, "q", ""},
+                  {From::kPath, "", "/{p}"},
                   {From::kAuthority, "", "{h}"}};
   t.method = "";
   t.path = "/x?y={{ z }}";
@@ -449,7 +460,8 @@ TEST(Transformation, ManyThreads) {
   MessageTemplates t;
   t.extractors = {{From::kPath, "", "/v1/users/{id}"}};
   t.path = "/x/{{ id }}";
-  t.body = "{\"a\": [{% for v in list %}{{ v * 2 }}{% if not loop.is_last %},{% endif %}{% endfor %}], \"n\": \"{{ n }}\"}";
+  t.body =
+      "{\"a\": [{% for v in list %}{{ v * 2 }}{% if not loop.is_last %},{% endif %}{% endfor %}], \"n\": \"{{ n }}\"}";
   auto compiled = Transformation::Compile(Request(t), nullptr);
   ASSERT_NE(compiled, nullptr);
   std::atomic<int> good = 0;
@@ -460,8 +472,8 @@ TEST(Transformation, ManyThreads) {
       for (int round = 0; round < 500; ++round) {
         Outcome outcome;
         compiled->Request(kJsonPost, "{\"list\":[1,2," + n + "],\"n\":\"\\\"" + n + "\"}", &outcome);
-        good += Describe(outcome) == "set :path: /x/42\nbody {\"a\": [2,4," + std::to_string(2 * i) +
-                                         "], \"n\": \"\\\"" + n + "\"}\n";
+        good += Describe(outcome) ==
+                "set :path: /x/42\nbody {\"a\": [2,4," + std::to_string(2 * i) + "], \"n\": \"\\\"" + n + "\"}\n";
       }
     });
   }

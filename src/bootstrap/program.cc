@@ -84,15 +84,16 @@ int RunProgram(int argc, char** argv) {
       "  gloo serve --config-dir ./config --xds-address 0.0.0.0\n"
       "  gloo bootstrap --node-id ingress~pod-1 --xds gloo.internal:9977 > envoy.json");
 
-  Settings settings;
+  // One for each verb: the environment fills in the flags of both.
+  Settings up_settings, serve_settings;
   EnvoyBootstrap bootstrap;
   std::string xds = "127.0.0.1:9977";
 
   CLI::App* up = app.add_subcommand("up", "Run the control plane and an Envoy together");
-  AddControlPlaneFlags(*up, settings);
-  AddEnvoyFlags(*up, settings);
+  AddControlPlaneFlags(*up, up_settings);
+  AddEnvoyFlags(*up, up_settings);
   CLI::App* serve = app.add_subcommand("serve", "Run the control plane alone, for Envoys started elsewhere");
-  AddControlPlaneFlags(*serve, settings);
+  AddControlPlaneFlags(*serve, serve_settings);
   CLI::App* print = app.add_subcommand("bootstrap", "Print the configuration that an Envoy is started with");
   print->add_option("--node-id", bootstrap.node_id, "ROLE~ANYTHING, unique for each Envoy")->capture_default_str();
   print->add_option("--xds", xds, "HOST:PORT of the control plane")->capture_default_str();
@@ -128,8 +129,12 @@ int RunProgram(int argc, char** argv) {
     std::cout << ToJson(bootstrap) << "\n";
     return 0;
   }
-  SetUpLogs(settings);
-  return Finish(up->parsed() ? Up(settings) : Serve(settings));
+  if (up->parsed()) {
+    SetUpLogs(up_settings);
+    return Finish(Up(up_settings));
+  }
+  SetUpLogs(serve_settings);
+  return Finish(Serve(serve_settings));
 }
 
 }  // namespace gloo::bootstrap

@@ -69,7 +69,7 @@ void TransformationBuilder::BuildRequest(const RestFunction& function, const Res
     Issues found;
     name = translator::HeaderName(written, translator::HeaderUse::kChange, "", found);
     for (const Issue& issue : found.items()) Error({kMine, place}, issue.reason, issue.message, issues);
-    request.headers.emplace_back(name, text);
+    if (!name.empty()) request.headers.emplace_back(name, text);
   }
   for (const auto& [name, text] : Sorted(function.query())) {
     if (name.empty()) {
@@ -84,7 +84,7 @@ void TransformationBuilder::BuildRequest(const RestFunction& function, const Res
     for (const Issue& issue : found.items()) {
       Error({kMine, Cat("removeHeaders[", i, "]")}, issue.reason, issue.message, issues);
     }
-    request.remove_headers.push_back(std::move(name));
+    if (!name.empty()) request.remove_headers.push_back(std::move(name));
   }
   if (function.has_body()) {
     if (function.passthrough_body()) {
@@ -136,7 +136,7 @@ void TransformationBuilder::BuildResponse(const RestFunction* function, const Re
               issue.message, issues);
       }
     }
-    response.headers.emplace_back(lower, text);
+    if (!lower.empty()) response.headers.emplace_back(lower, text);
   }
   for (int i = 0; i < written->remove_headers_size(); ++i) {
     Issues found;
@@ -146,7 +146,7 @@ void TransformationBuilder::BuildResponse(const RestFunction* function, const Re
       Error({response_place_.owner, Cat(response_place_.path, ".removeHeaders[", i, "]")}, issue.reason, issue.message,
             issues);
     }
-    response.remove_headers.push_back(std::move(name));
+    if (!name.empty()) response.remove_headers.push_back(std::move(name));
   }
   if (written->has_body()) response.body = written->body();
   config_.response = std::move(response);
@@ -171,6 +171,7 @@ void TransformationBuilder::AddExtractors(const RestParameters& parameters, cons
       Issues found;
       name = translator::HeaderName(written, translator::HeaderUse::kMatch, "", found);
       for (const Issue& issue : found.items()) Error(at, issue.reason, issue.message, issues);
+      if (name.empty()) continue;
       AddExtractor({From::kHeader, name, pattern}, std::move(at), extractors, places);
     }
   }

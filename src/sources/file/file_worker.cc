@@ -1,5 +1,6 @@
 #include "sources/file/file_worker.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -42,6 +43,8 @@ Issue Unreadable(const std::string& path, const std::string& why) {
           .message = "the file cannot be read: " + why + "; what it held before stays in force",
           .location = {.file = path}};
 }
+
+bool IsReadable(const std::string& path) { return faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0; }
 
 // Runs fn(0) ... fn(n - 1) on several threads where there are many.
 template <typename Fn>
@@ -186,10 +189,12 @@ void FileSource::Worker::RoundOfConfig(Batch& batch) {
   }
   std::vector<Reading> readings;
   for (auto& changed : changes.changed) {
-    const bool readable = access(config_.FullPath(changed.path).c_str(), R_OK) == 0;
-    // The right to read came or went; whether it was written is told when its writer closes it.
-    if (changed.attributes_only && readable && !index_.IsUnreadable(changed.path)) continue;
-    readings.push_back({.path = std::move(changed.path), .attributes_only = changed.attributes_only});
+    // The right to read may have come or gone; whether it was written is told when its writer closes it.
+    if (changed.attributes_only && !index_.IsUnreadable(changed.path) &&
+        IsReadable(config_.FullPath(changed.path))) {
+      continue;
+    }
+    readings.push_back({.path = std::move(changed.path)});
   }
   std::sort(readings.begin(), readings.end(), [](const Reading& a, const Reading& b) { return a.path < b.path; });
   InParallel(readings.size(), [&](size_t i) { ReadConfig(readings[i]); });
@@ -223,8 +228,10 @@ void FileSource::Worker::RoundOfData(DataTree& tree, Batch& batch) {
   file::TreeChanges changes = tree.watcher.Process(SteadyClock::now());
   std::vector<Reading> readings;
   for (auto& changed : changes.changed) {
-    const bool readable = access(tree.watcher.FullPath(changed.path).c_str(), R_OK) == 0;
-    if (changed.attributes_only && readable && !tree.index.IsUnreadable(changed.path)) continue;
+    if (changed.attributes_only && !tree.index.IsUnreadable(changed.path) &&
+        IsReadable(tree.watcher.FullPath(changed.path))) {
+      continue;
+    }
     readings.push_back({.path = std::move(changed.path)});
   }
   InParallel(readings.size(), [&](size_t i) {

@@ -28,7 +28,6 @@ class FileSource::Worker {
  private:
   struct Reading {
     std::string path;
-    bool attributes_only = false;
     file::ReadOutcome outcome;
     std::string hash;
     // The text is what it was.

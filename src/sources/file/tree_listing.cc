@@ -48,17 +48,18 @@ void TreeWatcher::CheckPath(const std::string& path, uint8_t flags, Listing list
   auto parent = folders_.find(std::string(ParentOf(path)));
   if (parent == folders_.end()) return;
   const std::string& base = parent->second.real;
-  std::string real = JoinPath(base, NameOf(path));
+  const std::string entry = JoinPath(base, NameOf(path));
+  std::string real = entry;
 
   struct stat info;
-  if (lstat(real.c_str(), &info) != 0) return Leave(path);
+  if (lstat(entry.c_str(), &info) != 0) return Leave(path);
   const bool link = S_ISLNK(info.st_mode);
   const std::vector<Dependency> before = TakeDependencies(path);
   std::vector<Dependency> dependencies;
   bool there = true;
   if (link) {
     dependencies = Follow(path, base, std::string(NameOf(path)), before, &real);
-    there = stat(real.c_str(), &info) == 0;
+    there = stat(entry.c_str(), &info) == 0;
   } else {
     Release(before, path);
   }
