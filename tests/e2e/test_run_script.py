@@ -1,0 +1,200 @@
+"""./run as a new user starts it: the example, its three curl lines, live edits, and no process left."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness import gateway as gateways
+from harness import http
+from harness.gateway import ROOT
+from harness.waiting import wait_for
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return sock.getsockname()[1]
+
+
+def group_members(pgid):
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+                if int(fields[2]) == pgid and fields[0] != "Z":
+                    found.append(int(entry))
+            except (OSError, IndexError):
+                continue
+    return found
+
+
+class Run:
+    """./run on a copy of the example, with free ports."""
+
+    def __init__(self, folder, *args):
+        self.example = folder / "petstore"
+        if not self.example.exists():
+            shutil.copytree(ROOT / "examples/petstore", self.example, ignore=shutil.ignore_patterns(".state"))
+            self.service_port = free_port()
+            config = self.example / "config/petstore.yaml"
+            config.write_text(config.read_text().replace("port: 9080", f"port: {self.service_port}"))
+        self.log_path = folder / "run.log"
+        self.log = open(self.log_path, "wb")
+        self.started = time.monotonic()
+        environment = {**gateways.clean_environment(), "GLOO_BUILD_DIR": str(gateways.BUILD),
+                       "HTTP_PORT": "0", "HTTPS_PORT": "0", "ADMIN_PORT": "0", "XDS_PORT": "0", "ENVOY_ADMIN_PORT": "0"}
+        self.process = subprocess.Popen([str(ROOT / "run"), *args, str(self.example)], stdout=self.log,
+                                        stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+
+    def output(self):
+        return self.log_path.read_text(errors="replace")
+
+    def wait_ready(self):
+        def printed():
+            assert self.process.poll() is None, self.output()
+            return "Ctrl-C" in self.output()
+
+        wait_for(printed, "what ./run prints", 60)
+        return time.monotonic() - self.started
+
+    def curl_lines(self):
+        return [line.strip() for line in self.output().splitlines() if line.strip().startswith("curl ")]
+
+    def stop(self, sig=signal.SIGINT):
+        """Sends the signal to the whole group, as a terminal does; gives the exit status."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, sig)
+        status = self.process.wait(30)
+        self.log.close()
+        return status
+
+
+@pytest.fixture
+def run(tmp_path):
+    made = []
+
+    def start(*args):
+        made.append(Run(tmp_path, *args))
+        return made[-1]
+
+    yield start
+    for one in made:
+        if one.process.poll() is None:
+            one.stop()
+        for pid in group_members(one.process.pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def curl(line):
+    done = subprocess.run(line.replace("curl ", "curl -s -w '\\n%{http_code}' ", 1), shell=True, text=True,
+                          capture_output=True, check=True, timeout=20)
+    body, _, status = done.stdout.rpartition("\n")
+    return int(status), body
+
+
+def test_the_example_its_curl_lines_live_edits_and_the_end(run):
+    one = run()
+    one.wait_ready()
+    lines = one.curl_lines()
+    assert len(lines) == 3
+    answers = [curl(line) for line in lines]
+    assert [status for status, _ in answers] == [200, 200, 201]
+    assert "fido" in answers[0][1]
+    assert '"pet": "fido"' in answers[1][1]
+    assert "rex" in answers[2][1]
+
+    port = int(re.search(r"http://127\.0\.0\.1:(\d+)", one.output())[1])
+    # Edit a file and see the route change.
+    routes = one.example / "config/routes.yaml"
+    good = routes.read_text()
+    routes.write_text(good.replace("/pets/", "/animals/"))
+    wait_for(lambda: http.request(port, "x", "/animals/1").json()["pet"] == "fido", "the edited route")
+    # Break it and read the error.
+    routes.write_text(good.replace("pathPrefix: /api/pets", "pathPrefx: /api/pets"))
+    wait_for(lambda: "pathPrefx" in one.output() and "pathPrefix" in one.output(), "the error")
+    assert "routes.yaml:" in one.output()
+    assert http.request(port, "x", "/animals/1").status == 200
+    routes.write_text(good)
+    wait_for(lambda: http.request(port, "x", "/pets/1").status == 200, "the repaired route")
+
+    members = group_members(one.process.pid)
+    assert len(members) >= 4  # the script, the service, gloo, Envoy
+    assert one.stop() == 0
+    assert group_members(one.process.pid) == []
+
+    # A second start takes under three seconds.
+    two = run()
+    assert two.wait_ready() < 3
+    assert two.stop(signal.SIGTERM) in (0, -signal.SIGTERM, 143)
+    assert group_members(two.process.pid) == []
+
+
+def test_sigterm_to_the_script_alone_stops_everything(run):
+    one = run()
+    one.wait_ready()
+    one.process.terminate()
+    assert one.process.wait(30) == 0
+    wait_for(lambda: group_members(one.process.pid) == [], "the end of all processes")
+
+
+def script(*args, **env):
+    return subprocess.run([str(ROOT / "run"), *args], text=True, capture_output=True, check=False, timeout=60,
+                          env={**gateways.clean_environment(), "GLOO_BUILD_DIR": str(gateways.BUILD), **env})
+
+
+def test_a_busy_port_is_one_clear_line():
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        done = script(HTTP_PORT=port)
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    assert port in done.stderr and "HTTP_PORT" in done.stderr
+
+
+def test_help_and_wrong_arguments():
+    done = script("--help")
+    assert done.returncode == 0 and "--http-port" in done.stdout and "HTTP_PORT" in done.stdout
+    for args in (["--http-port", "x"], ["--nonsense"], ["/no/such/example"]):
+        done = script(*args)
+        assert done.returncode != 0
+        assert args[-1] in done.stderr or "port" in done.stderr
+
+
+def test_a_service_that_ends_is_said_so(run, tmp_path):
+    one = run()
+    one.wait_ready()
+    service = [pid for pid in group_members(one.process.pid)
+               if b"service.py" in open(f"/proc/{pid}/cmdline", "rb").read() and pid != one.process.pid]
+    os.kill(service[0], signal.SIGKILL)
+    assert one.process.wait(30) != 0
+    assert "service" in one.output()
+    wait_for(lambda: group_members(one.process.pid) == [], "the end of all processes")
+
+
+def test_the_service_of_the_example(tmp_path):
+    """The pet store works by itself, too."""
+    port_file = tmp_path / "port"
+    service = subprocess.Popen([sys.executable, str(ROOT / "examples/petstore/service.py"), "--port", "0",
+                                "--port-file", str(port_file)])
+    try:
+        port = int(wait_for(lambda: port_file.exists() and port_file.read_text(), "the port"))
+        assert len(http.request(port, "x", "/api/pets").json()) == 3
+        added = http.request(port, "x", "/api/pets", "POST", body={"name": "rex"})
+        assert (added.status, added.json()["tag"]) == (201, "pet")
+        pet = added.json()["id"]
+        assert http.request(port, "x", f"/api/pets/{pet}").json()["name"] == "rex"
+        assert http.request(port, "x", f"/api/pets/{pet}", "DELETE").status == 204
+        assert http.request(port, "x", f"/api/pets/{pet}").status == 404
+        assert http.request(port, "x", "/api/pets", "POST", body="nonsense").status == 400
+        assert [p["name"] for p in http.request(port, "x", "/api/pets?tag=cat").json()] == ["tom"]
+    finally:
+        service.terminate()
+        assert service.wait(10) == 0

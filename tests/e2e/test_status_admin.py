@@ -1,0 +1,184 @@
+"""Statuses, and the admin endpoint on loopback."""
+
+import json
+import re
+import socket
+
+import pytest
+
+from harness import http
+from harness.config import call, prefix, regex, to, upstream, virtual_service
+from harness.waiting import wait_for
+
+
+@pytest.fixture(scope="module", autouse=True)
+def base(gloo, echo):
+    gloo.config.write("base.yaml", upstream("status-echo", echo.port, functions={"one": {"path": "/1"}, "two": {"path": "/2"}}))
+    gloo.config.write("vs.yaml", virtual_service("status", "status.test", [
+        prefix("/one", call("status-echo", "one")), prefix("/", to("status-echo"))]))
+    gloo.wait_status("status.test")
+    return gloo
+
+
+def test_a_status_is_accepted_with_reason_generation_and_node(gloo):
+    status = gloo.wait_state("VirtualService", "status", "ACCEPTED")
+    assert status["reason"] == "Accepted"
+    assert int(status["observedGeneration"]) >= 1
+    assert status["issues"] == []
+    status = wait_for(lambda: (s := gloo.status("VirtualService", "status"))["nodes"]
+                      and s["nodes"][0].get("state") == "PROGRAMMED" and s, "Envoy to have taken it")
+    assert [n["id"] for n in status["nodes"]] == [gloo.clients()[0]["nodeId"]]
+    assert re.match(r"\d{4}-\d\d-\d\dT", status["lastTransitionTime"])
+
+
+def test_the_generation_counts_changes_of_the_spec(gloo, name):
+    gloo.config.write(f"{name}.yaml", virtual_service(name, f"{name}.test", [prefix("/", to("status-echo"))]))
+    first = int(gloo.wait_state("VirtualService", name, "ACCEPTED")["observedGeneration"])
+    gloo.config.write(f"{name}.yaml", virtual_service(name, f"{name}-2.test", [prefix("/", to("status-echo"))]))
+    wait_for(lambda: int(gloo.status("VirtualService", name)["observedGeneration"]) == first + 1, "the next generation")
+    # A change of the text alone is none of the spec.
+    gloo.config.write(f"{name}.yaml", "# a comment\n" + gloo.config.read(f"{name}.yaml"))
+    gloo.config.write(f"{name}-next.yaml", virtual_service(f"{name}-next", f"{name}-3.test", [prefix("/", to("status-echo"))]))
+    gloo.wait_state("VirtualService", f"{name}-next", "ACCEPTED")
+    assert int(gloo.status("VirtualService", name)["observedGeneration"]) == first + 1
+
+
+def test_a_rejected_status_has_all_of_it(gloo, name):
+    gloo.config.write(f"{name}.yaml", virtual_service(name, f"{name}.test", [regex("/(", to("status-echo"))]))
+    status = gloo.wait_state("VirtualService", name, "REJECTED")
+    issue = status["issues"][0]
+    assert issue["severity"] == "Error"
+    assert re.fullmatch(r"[A-Z][A-Za-z0-9]+", issue["reason"])
+    assert issue["path"] == "spec.routes[0].requestMatcher.pathRegex"
+    assert issue["file"].endswith(f"{name}.yaml") and issue["line"] > 0 and issue["column"] > 0
+    assert status["reason"] == issue["reason"]
+    assert status["message"]
+
+
+def test_transition_time_moves_only_when_the_state_does(gloo, name):
+    gloo.config.write(f"{name}.yaml", virtual_service(name, f"{name}.test", [prefix("/", to("status-echo"))]))
+    before = gloo.wait_state("VirtualService", name, "ACCEPTED")
+    gloo.config.write(f"{name}.yaml", virtual_service(name, f"{name}-2.test", [prefix("/", to("status-echo"))]))
+    after = wait_for(lambda: (s := gloo.status("VirtualService", name))["observedGeneration"]
+                     != before["observedGeneration"] and s, "the next generation")
+    assert after["lastTransitionTime"] == before["lastTransitionTime"]
+
+
+def test_nothing_of_ours_is_ever_refused_by_envoy(gloo):
+    assert [c["nacks"] for c in gloo.clients()] == [0]
+    assert gloo.metrics().value("gloo_xds_nacks_total") == 0
+
+
+def test_healthz_and_readyz(gloo):
+    for path in ("/healthz", "/readyz"):
+        assert gloo.admin(path).status == 200
+
+
+def test_readyz_waits_for_the_first_listing(new_gateway):
+    gateway = new_gateway(command="serve")
+    gateway.config.path.rmdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    gateway.flags = gateway.default_flags() | {"admin-port": port}
+    gateway.start(wait=False)
+    wait_for(lambda: http.request(port, "x", "/healthz").status == 200, "health")
+    response = http.request(port, "x", "/readyz")
+    assert response.status == 503
+    assert response.text.strip()
+    gateway.config.path.mkdir()
+    wait_for(lambda: http.request(port, "x", "/readyz").status == 200, "readiness")
+
+
+def test_metrics_are_prometheus_and_complete(gloo):
+    metrics = gloo.metrics()
+    assert all(name in metrics.types or re.sub(r"_(bucket|sum|count)$", "", name) in metrics.types
+               for name in metrics.names())
+    names = " ".join(sorted(metrics.names()))
+    for word in ("objects", "translat", "xds", "ack", "nack", "stream", "merged", "queue"):
+        assert word in names, f"no metric for {word}: {names}"
+
+
+def test_metrics_count_objects_by_state(gloo, name):
+    def objects(state):
+        metrics = gloo.metrics()
+        return sum(v for n, labels, v in metrics.samples
+                   if n == "gloo_objects" and state.lower() in {x.lower() for x in labels.values()})
+
+    before = objects("Rejected")
+    gloo.config.write(f"{name}.yaml", virtual_service(name, f"{name}.test", [regex("/(", to("status-echo"))]))
+    gloo.wait_state("VirtualService", name, "REJECTED")
+    wait_for(lambda: objects("Rejected") == before + 1, "one more rejected object")
+    gloo.config.remove(f"{name}.yaml")
+    wait_for(lambda: objects("Rejected") == before, "one rejected object less")
+
+
+def test_the_time_from_change_to_ack_is_measured(gloo, name):
+    def count():
+        return sum(v for n, _, v in gloo.metrics().samples if "ack" in n and n.endswith("_count"))
+
+    before = count()
+    gloo.config.write(f"{name}.yaml", virtual_service(name, f"{name}.test", [prefix("/", to("status-echo"))]))
+    gloo.wait_status(f"{name}.test")
+    wait_for(lambda: count() > before, "one more acknowledged change")
+
+
+def test_the_snapshot_shows_what_is_served(gloo):
+    snapshot = gloo.snapshot()
+    for field in ("secrets", "endpoints", "clusters", "routes", "scopedRoutes", "extensionConfigs", "listeners"):
+        assert isinstance(snapshot[field], list)
+    assert "default/status" in {r["name"] for r in snapshot["routes"]}
+    assert "http|status.test" in {r["name"] for r in snapshot["scopedRoutes"]}
+    assert all(r["version"] for r in snapshot["routes"])
+    assert gloo.admin("/snapshot?role=nobody").status == 404
+
+
+def test_functions_clients_info_and_objects(gloo):
+    functions = {f["name"]: f for f in gloo.admin("/api/v1/functions").json()["functions"]
+                 if f["upstream"] == "default/status-echo"}
+    assert functions["one"]["routes"] == 1 and functions["two"]["routes"] == 0
+    assert functions["one"]["type"] == "REST"
+    client = wait_for(lambda: next((c for c in gloo.clients() if c["converged"]), None), "a converged client")
+    assert client["role"] == "ingress" and client["delta"] is True and client["acks"] > 0
+    info = gloo.info()
+    assert info["ready"] is True and info["configDir"] == str(gloo.config.path)
+    assert set(gloo.entries("Upstream")) >= {"default/status-echo"}
+    assert gloo.admin("/api/v1/objects?kind=Nonsense").status == 400
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_the_admin_endpoint_only_reads(gloo, method):
+    assert gloo.admin("/healthz", method=method).status == 405
+
+
+def test_an_unknown_page_lists_those_that_there_are(gloo):
+    response = gloo.admin("/nothing")
+    assert response.status == 404
+    assert "/metrics" in response.text
+
+
+def test_the_admin_endpoint_survives_nonsense(gloo):
+    for data in (b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x00\xff" * 100, b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n"):
+        try:
+            http.raw(gloo.ports["adminPort"], data, timeout=5)
+        except OSError:
+            pass
+    assert gloo.admin("/healthz").status == 200
+
+
+def test_the_control_plane_listens_on_loopback_alone(gloo):
+    own = {p for p in (gloo.ports["adminPort"], gloo.ports["xdsPort"], gloo.ports["envoyAdminPort"])}
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        listening = [line.split()[1] for line in file.readlines()[1:] if line.split()[3] == "0A"]
+    for entry in listening:
+        address, port = entry.split(":")
+        if int(port, 16) in own:
+            assert socket.inet_ntoa(bytes.fromhex(address)[::-1]) == "127.0.0.1"
+
+
+def test_the_log_can_be_json_and_has_levels(new_gateway, echo):
+    gateway = new_gateway(command="serve", args=["--log-format", "json"]).start()
+    gateway.config.write("bad.yaml", "kind: [")
+    wait_for(lambda: "bad.yaml" in gateway.log(), "the log line")
+    lines = [json.loads(line) for line in gateway.log().splitlines() if line.startswith("{")]
+    assert lines and all({"level"} <= set(line) for line in lines)
+    assert {line["level"] for line in lines} & {"warn", "warning", "error"}

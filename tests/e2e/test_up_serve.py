@@ -1,0 +1,301 @@
+"""The programs: flags, environment, settings file, ports, signals, restarts."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from harness import gateway as gateways
+from harness import http
+from harness.config import prefix, to, upstream, virtual_service
+from harness.waiting import wait_for
+
+
+def gloo(*args, env=None, timeout=30, cwd=None):
+    return subprocess.run([str(gateways.GLOO), *map(str, args)], text=True, capture_output=True, check=False,
+                          timeout=timeout, env={**gateways.clean_environment(), **(env or {})}, cwd=cwd)
+
+
+def children_of(pid):
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                    if int(file.read().rsplit(")", 1)[1].split()[1]) == pid:
+                        found.append(int(entry))
+            except (OSError, IndexError):
+                continue
+    return found
+
+
+def test_help_names_every_flag():
+    text = gloo("up", "--help").stdout
+    for flag in ("config-dir", "state-dir", "secrets-dir", "artifacts-dir", "bind-address", "http-port", "https-port",
+                 "xds-port", "admin-port", "envoy-admin-port", "envoy", "concurrency", "log-level", "ready-file", "settings"):
+        assert f"--{flag}" in text
+    assert "GLOO_HTTP_PORT" in text
+    for verb in ("up", "serve", "bootstrap"):
+        assert verb in gloo("--help").stdout
+
+
+def test_version():
+    done = gloo("--version")
+    assert done.returncode == 0
+    assert re.search(r"\d+\.\d+\.\d+", done.stdout)
+
+
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        (["up"], ["config-dir"]),
+        (["up", "--config-dir", "/nowhere/at/all"], None),
+        (["up", "--config-dir", ".", "--http-prot", "1"], ["http-prot"]),
+        (["up", "--config-dir", ".", "--http-port", "x"], ["http-port"]),
+        (["up", "--config-dir", ".", "--http-port", "70000"], ["http-port"]),
+        (["up", "--config-dir", ".", "--log-level", "loud"], ["log-level"]),
+        (["up", "--config-dir", ".", "--envoy", "/no/such/envoy"], ["/no/such/envoy"]),
+        (["up", "--config-dir", ".", "--settings", "/no/such/file"], ["/no/such/file"]),
+        (["nonsense"], ["nonsense"]),
+        ([], None),
+    ],
+    ids=["no-folder", "missing-folder", "unknown", "text", "range", "level", "envoy", "settings", "verb", "nothing"],
+)
+def test_wrong_flags_are_one_clear_line(tmp_path, args, words):
+    (tmp_path / "c").mkdir()
+    if words is None and args:
+        pytest.skip("a folder that is not there yet is waited for")
+    done = gloo(*args, cwd=tmp_path / "c")
+    assert done.returncode != 0
+    output = done.stderr + done.stdout
+    for word in words or []:
+        assert word in output
+    assert "terminate called" not in output
+
+
+def test_up_serves_prints_its_ports_and_stops_cleanly(new_gateway, echo):
+    gateway = new_gateway()
+    gateway.config.write("a.yaml", upstream("echo", echo.port), virtual_service("a", "a.test", [prefix("/", to("echo"))]))
+    gateway.start()
+    assert set(gateway.ports) >= {"httpPort", "httpsPort", "xdsPort", "adminPort", "envoyAdminPort", "pid", "envoyPid"}
+    assert gateway.ports["pid"] == gateway.process.pid
+    # The ready file means: traffic is served, at once.
+    assert gateway.get("a.test").status == 200
+    assert str(gateway.http_port) in gateway.log()
+    envoy, pid = gateway.ports["envoyPid"], gateway.process.pid
+    assert envoy in children_of(pid)
+    assert gateway.stop(keep_envoy=True) == 0
+    assert not gateways.alive(envoy)
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_stop_everything(new_gateway, sig):
+    gateway = new_gateway().start()
+    envoy = gateway.ports["envoyPid"]
+    assert gateway.stop(sig=sig, keep_envoy=True) in (0, 128 + sig, -sig)
+    survived = gateways.alive(envoy)
+    if survived:
+        os.kill(envoy, signal.SIGKILL)
+    assert not survived
+
+
+def test_an_envoy_outlives_a_killed_gateway_and_is_taken_over(new_gateway, echo):
+    """A crash of the control plane costs no request: Envoy goes on, and the next start takes it over."""
+    gateway = new_gateway()
+    gateway.config.write("a.yaml", upstream("echo", echo.port), virtual_service("a", "a.test", [prefix("/", to("echo"))]))
+    gateway.start()
+    ports, failed, stop = dict(gateway.ports), [], threading.Event()
+
+    def load():
+        while not stop.is_set():
+            try:
+                if (status := http.request(ports["httpPort"], "a.test").status) != 200:
+                    failed.append(status)
+            except OSError as error:
+                failed.append(repr(error))
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        gateway.stop(sig=signal.SIGKILL, keep_envoy=True)
+        assert gateways.alive(ports["envoyPid"])
+        gateway.start()
+        assert gateway.ports["envoyPid"] == ports["envoyPid"]
+        assert gateway.http_port == ports["httpPort"]
+        gateway.config.write("b.yaml", virtual_service("b", "b.test", [prefix("/", to("echo"))]))
+        gateway.wait_status("b.test")
+    finally:
+        stop.set()
+        thread.join()
+    assert not failed, failed[:5]
+    gateway.stop()
+    assert not gateways.alive(ports["envoyPid"])
+
+
+def test_an_envoy_that_dies_is_noticed(new_gateway, echo):
+    """Either started again or the end of the program with a word about it; never a gateway that silently serves nothing."""
+    gateway = new_gateway()
+    gateway.config.write("a.yaml", upstream("echo", echo.port), virtual_service("a", "a.test", [prefix("/", to("echo"))]))
+    gateway.start()
+    os.kill(gateway.ports["envoyPid"], signal.SIGKILL)
+
+    def noticed():
+        if gateway.process.poll() is not None:
+            return gateway.process.returncode != 0 and "nvoy" in gateway.log()
+        try:
+            return gateway.get("a.test").status == 200
+        except OSError:
+            return False
+
+    wait_for(noticed, "the gateway to notice", 15)
+
+
+@pytest.mark.parametrize("flag", ["http-port", "https-port", "xds-port", "admin-port", "envoy-admin-port"])
+def test_a_busy_port_is_one_clear_line(new_gateway, flag):
+    gateway = new_gateway(ready=False)
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        gateway.flags = gateway.default_flags() | {flag: port}
+        gateway.start()
+        status = gateway.process.wait(20)
+    assert status != 0
+    lines = [line for line in gateway.log().splitlines() if str(port) in line]
+    assert any(f"--{flag}" in line for line in lines), gateway.log()[-2000:]
+    assert not gateway.ready_file.exists()
+
+
+def test_settings_from_the_environment(new_gateway, echo):
+    gateway = new_gateway(flags={})
+    gateway.env = {"GLOO_" + key.replace("-", "_").upper(): str(value) for key, value in gateway.default_flags().items()}
+    gateway.config.write("a.yaml", upstream("echo", echo.port), virtual_service("a", "a.test", [prefix("/", to("echo"))]))
+    gateway.start()
+    assert gateway.wait_status("a.test")
+
+
+def test_settings_from_a_file_and_their_order(new_gateway, echo):
+    """A flag goes before the environment, the environment before the file."""
+    gateway = new_gateway()
+    values = gateway.default_flags()
+    settings = gateway.root / "settings.yaml"
+    names = {"http-port": "httpPort", "log-level": "log_level"}
+    settings.write_text("".join(f"{names.get(k, k)}: {v}\n" for k, v in values.items()
+                                if k not in ("ready-file", "admin-port")) + "admin-port: 1\n")
+    other = gateway.root / "other-ready.json"
+    gateway.flags = {"settings": settings, "ready-file": gateway.ready_file}
+    gateway.env = {"GLOO_ADMIN_PORT": "0", "GLOO_READY_FILE": str(other)}
+    gateway.config.write("a.yaml", upstream("echo", echo.port), virtual_service("a", "a.test", [prefix("/", to("echo"))]))
+    gateway.start()
+    assert gateway.wait_status("a.test")
+    assert not other.exists()
+
+
+@pytest.mark.parametrize("text, word", [("http-prot: 1\n", "http-prot"), ("http-port: x\n", "http-port"),
+                                        ("- a\n", "mapping"), ("http-port: [1]\n", "http-port"), ("{", "line")])
+def test_a_wrong_settings_file_is_said_so(tmp_path, text, word):
+    (tmp_path / "s.yaml").write_text(text)
+    done = gloo("up", "--config-dir", tmp_path, "--settings", tmp_path / "s.yaml")
+    assert done.returncode != 0
+    assert word in done.stderr + done.stdout
+
+
+def test_bootstrap_is_a_bootstrap_that_envoy_takes(new_gateway, tmp_path):
+    done = gloo("bootstrap", "--node-id", "ingress~7", "--xds", "127.0.0.1:12345")
+    assert done.returncode == 0, done.stderr
+    bootstrap = json.loads(done.stdout)
+    assert bootstrap["node"]["id"] == "ingress~7"
+    assert "12345" in done.stdout
+    path = tmp_path / "b.json"
+    path.write_text(done.stdout)
+    checked = subprocess.run([gateways.find_envoy(), "--mode", "validate", "-c", str(path)], text=True,
+                             capture_output=True, check=False, timeout=30)
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("args", [[], ["--node-id", "x~1"], ["--node-id", "x~1", "--xds", "nonsense"],
+                                  ["--node-id", "x~1", "--xds", "host:99999"]])
+def test_a_bootstrap_with_wrong_arguments_is_refused(args):
+    if args in ([], ["--node-id", "x~1"]):
+        done = gloo("bootstrap", *args)
+        assert done.returncode != 0 or json.loads(done.stdout)
+        return
+    done = gloo("bootstrap", *args)
+    assert done.returncode != 0
+    assert "xds" in done.stderr + done.stdout
+
+
+def test_two_gateways_do_not_share_a_state(new_gateway):
+    first = new_gateway("first", command="serve").start()
+    second = new_gateway("second", command="serve", ready=False)
+    second.flags = second.default_flags() | {"state-dir": first.state}
+    second.start()
+    assert second.process.wait(15) != 0
+    assert str(first.state) in second.log()
+
+
+def test_a_state_directory_that_cannot_be_written_is_said_so(new_gateway, tmp_path):
+    gateway = new_gateway(command="serve", ready=False)
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    gateway.flags = gateway.default_flags() | {"state-dir": blocked / "state"}
+    gateway.start()
+    assert gateway.process.wait(15) != 0
+    assert str(blocked) in gateway.log()
+
+
+def test_an_envoy_goes_on_while_its_control_plane_restarts(new_gateway, echo, tmp_path):
+    """No request fails, and the reconnected Envoy takes the next change."""
+    from test_roles import Envoy, free_port
+    from harness.config import role
+
+    control = new_gateway(command="serve")
+    port = free_port()
+    control.config.write("a.yaml", upstream("echo", echo.port),
+                         role("ingress", [{"name": "main", "bindAddress": "127.0.0.1", "port": port}]),
+                         virtual_service("a", "a.test", [prefix("/", to("echo"))]))
+    control.start()
+    envoy = Envoy(control, "ingress~1", tmp_path / "envoy")
+    try:
+        wait_for(lambda: http.request(port, "a.test").status == 200, "the route")
+        failed, stop = [], threading.Event()
+
+        def load():
+            while not stop.is_set():
+                try:
+                    if (status := http.request(port, "a.test").status) != 200:
+                        failed.append(status)
+                except OSError as error:
+                    failed.append(repr(error))
+
+        thread = threading.Thread(target=load)
+        thread.start()
+        xds_port = control.ports["xdsPort"]
+        control.stop()
+        control.flags = control.default_flags() | {"xds-port": xds_port}
+        control.start()
+        wait_for(lambda: [c["nodeId"] for c in control.clients()] == ["ingress~1"], "the reconnection", 20)
+        control.config.write("b.yaml", virtual_service("b", "b.test", [prefix("/", to("echo"))]))
+        wait_for(lambda: http.request(port, "b.test").status == 200, "the next change", 20)
+        stop.set()
+        thread.join()
+        assert not failed, failed[:5]
+    finally:
+        stop.set()
+        envoy.stop()
+
+
+def test_up_is_ready_within_three_seconds(new_gateway, echo):
+    import time
+
+    gateway = new_gateway()
+    gateway.config.write("a.yaml", upstream("echo", echo.port), virtual_service("a", "a.test", [prefix("/", to("echo"))]))
+    gateway.start()
+    gateway.stop()
+    started = time.monotonic()
+    gateway.start()
+    assert gateway.get("a.test").status == 200
+    assert time.monotonic() - started < 3

@@ -1,0 +1,210 @@
+// After any sequence of changes the incremental result equals a translation from nothing of the same inputs, and every
+// snapshot on the way holds all that it refers to.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/golden/world.h"
+
+namespace gloo::testing {
+namespace {
+
+class Random {
+ public:
+  explicit Random(unsigned seed) : engine_(seed) {}
+  int Below(int n) { return static_cast<int>(engine_() % static_cast<unsigned>(n)); }
+  bool OneIn(int n) { return Below(n) == 0; }
+  template <typename T>
+  const T& Of(const std::vector<T>& values) {
+    return values[static_cast<size_t>(Below(static_cast<int>(values.size())))];
+  }
+
+ private:
+  std::mt19937 engine_;
+};
+
+std::string Header(const std::string& kind, const std::string& ns, const std::string& name) {
+  return "apiVersion: gloo.solo.io/v1\nkind: " + kind + "\nmetadata: {name: " + name + ", namespace: " + ns +
+         "}\nspec:\n";
+}
+
+std::string Upstream(Random& random, const std::string& name) {
+  std::string text = Header("Upstream", "default", name);
+  if (random.OneIn(12)) return text + "  type: static\n  spec: {hosts: [{addr: 10.0.0.1, port: 70000}]}\n";  // wrong by itself
+  text += "  type: static\n  spec:\n    hosts: [{addr: " + random.Of<std::string>({"10.0.0.1", "10.0.0.2", "a.test"}) +
+          ", port: 80}]\n";
+  if (random.OneIn(4)) text += "    http2: true\n";
+  if (random.OneIn(3)) {
+    text += "    tls: {sni: a.test, caSecretRef: " + random.Of<std::string>({"s0", "s1", "s2"});
+    if (random.OneIn(2)) text += ", clientCertSecretRef: " + random.Of<std::string>({"s0", "s1"});
+    text += "}\n";
+  }
+  if (!random.OneIn(4)) {
+    text += "  serviceInfo: {type: REST}\n  functions:\n";
+    text += "  - {name: f0, spec: {path: '/f/{{ default(id, \"" + std::to_string(random.Below(3)) + "\") }}'}}\n";
+    if (random.OneIn(2)) {
+      text += "  - {name: f1, spec: {body: '" + random.Of<std::string>({"{{ a }}", "{{ b", "x"}) + "'}}\n";
+    }
+  }
+  return text;
+}
+
+std::string Destination(Random& random) {
+  std::string upstream = random.Of<std::string>({"u0", "u1", "u2", "u3", "missing"});
+  if (random.OneIn(2)) return "{upstream: {name: " + upstream + "}}";
+  return "{function: {upstreamName: " + upstream + ", functionName: " + random.Of<std::string>({"f0", "f1", "f2"}) + "}}";
+}
+
+std::string Route(Random& random) {
+  std::string text = "  - requestMatcher: {" + random.Of<std::string>({"pathPrefix: /a", "pathPrefix: /", "pathExact: /a/b",
+                                                                      "pathRegex: '/x[0-9]+'", "pathPrefix: /b"});
+  if (random.OneIn(25)) text = "  - requestMatcher: {pathRegex: '(['";
+  if (random.OneIn(4)) text += ", verbs: [GET, POST]";
+  if (random.OneIn(4)) text += ", headers: {x-tier: gold}";
+  text += "}\n";
+  if (random.OneIn(5)) text = "  - eventMatcher: {eventType: com.test." + std::to_string(random.Below(3)) + "}\n";
+  if (random.OneIn(30)) return text;  // no destination
+  if (random.OneIn(3)) {
+    text += "    multipleDestinations:\n";
+    for (int i = 0; i <= random.Below(3); ++i) {
+      text += "    - {destination: " + Destination(random) + ", weight: " + std::to_string(random.Below(4)) + "}\n";
+    }
+  } else {
+    text += "    singleDestination: " + Destination(random) + "\n";
+  }
+  if (random.OneIn(3)) text += "    extensions: {timeout: 3s, responseTemplate: {body: 'x'}}\n";
+  else if (random.OneIn(6)) text += "    extensions: {parameters: {path: '/a/{id}'}}\n";
+  return text;
+}
+
+std::string VirtualService(Random& random, const std::string& name) {
+  std::string text = Header("VirtualService", "default", name);
+  if (!random.OneIn(6)) {
+    text += "  domains: [";
+    for (int i = 0; i <= random.Below(3); ++i) {
+      text += random.Of<std::string>({"a.test", "b.test", "x.b.test", "'*.test'", "'*.b.test'", "'*'", "c.d.test"}) + ", ";
+    }
+    if (random.OneIn(20)) text += "'bad domain', ";
+    text += "]\n";
+  }
+  if (random.OneIn(3)) {
+    text += "  sslConfig: {secretRef: " + random.Of<std::string>({"s0", "s1", "s2", "s3"});
+    if (random.OneIn(3)) text += ", sniDomains: [" + random.Of<std::string>({"a.test", "'*.test'", "z.test"}) + "]";
+    text += "}\n";
+  }
+  if (random.OneIn(2)) {
+    text += "  roles: [" + random.Of<std::string>({"ingress", "edge", "edge, ingress", "nobody"}) + "]\n";
+  }
+  text += "  routes:\n";
+  for (int i = 0; i <= random.Below(4); ++i) text += Route(random);
+  return text;
+}
+
+std::string Role(Random& random, const std::string& ns, const std::string& name) {
+  std::string text = Header("Role", ns, name) + "  listeners:\n";
+  text += "  - {name: http, port: " + std::to_string(8000 + random.Below(2)) + "}\n";
+  if (random.OneIn(2)) text += "  - {name: https, port: 8443, tls: true}\n";
+  if (random.OneIn(3)) text += "  - {name: second, port: 9000, tls: " + random.Of<std::string>({"true", "false"}) + "}\n";
+  if (random.OneIn(8)) text += "  - {name: http, port: 7000}\n";  // a double name
+  return text;
+}
+
+model::NamedDataPtr Secret(Random& random, const std::string& name) {
+  const KeyPair& one = PairFor("one.test");
+  const KeyPair& two = PairFor("two.test");
+  switch (random.Below(6)) {
+    case 0:
+      return Data(name, {{"tls.crt", one.certificate}, {"tls.key", one.key}, {"ca.crt", one.certificate}});
+    case 1:
+      return Data(name, {{"tls.crt", two.certificate}, {"tls.key", two.key}, {"ca.crt", two.certificate}});
+    case 2:
+      return Data(name, {{"tls.crt", one.certificate}, {"tls.key", two.key}});
+    case 3:
+      return Data(name, {{"ca.crt", two.certificate}});
+    case 4:
+      return Data(name, {{"tls.crt", "garbage"}, {"tls.key", two.key}, {"ca.crt", "garbage"}});
+    default:
+      return Data(name, {{"other", "value"}});
+  }
+}
+
+model::ObjectKey Key(model::Kind kind, const std::string& ns, const std::string& name) { return {kind, ns, name}; }
+
+// One change of one thing.
+void Change(Random& random, int step, translator::Changes* changes) {
+  int what = random.Below(20);
+  if (what < 4) {
+    std::string name = random.Of<std::string>({"s0", "s1", "s2", "s3"});
+    changes->secrets.emplace_back(model::DataKey{"default", name}, random.OneIn(5) ? nullptr : Secret(random, name));
+    return;
+  }
+  model::ObjectKey key;
+  std::string text;
+  if (what < 10) {
+    key = Key(model::Kind::kUpstream, "default", random.Of<std::string>({"u0", "u1", "u2", "u3"}));
+    text = Upstream(random, key.name);
+  } else if (what < 18) {
+    key = Key(model::Kind::kVirtualService, "default", random.Of<std::string>({"v0", "v1", "v2", "v3", "v4", "v5"}));
+    text = VirtualService(random, key.name);
+  } else {
+    key = Key(model::Kind::kRole, random.Of<std::string>({"default", "other"}),
+              random.Of<std::string>({"ingress", "edge"}));
+    text = Role(random, key.ns, key.name);
+  }
+  if (random.OneIn(5)) {
+    changes->objects.emplace_back(key, std::nullopt);
+    return;
+  }
+  translator::Entry entry;
+  if (random.OneIn(12)) {
+    entry.read_issues.push_back({Severity::kError, "UnknownField", "spec.typo", "no such field", {}});
+  } else {
+    entry.current = Read(text, random.OneIn(3) ? step : 1 + random.Below(5), step);
+  }
+  changes->objects.emplace_back(key, std::move(entry));
+}
+
+class IncrementalTest : public ::testing::TestWithParam<unsigned> {};
+
+TEST_P(IncrementalTest, EqualsTranslationFromNothing) {
+  Random random(GetParam());
+  World world;
+  for (int step = 1; step <= 500; ++step) {
+    translator::Changes changes;
+    for (int i = 0; i <= (random.OneIn(3) ? random.Below(4) : 0); ++i) Change(random, step, &changes);
+    world.Apply(changes);
+    ASSERT_EQ(world.violations(), std::vector<std::string>()) << "step " << step;
+
+    World from_nothing;
+    from_nothing.Apply(world.translator().Inputs());
+    ASSERT_EQ(from_nothing.violations(), std::vector<std::string>()) << "step " << step;
+    // A role that is served nothing is as good as none.
+    for (auto it = world.roles().begin(); it != world.roles().end();) {
+      bool empty = true;
+      for (int type = 0; type < snapshot::kTypeCount; ++type) {
+        empty = empty && it->second.resources(static_cast<snapshot::Type>(type)).empty();
+      }
+      it = empty ? world.roles().erase(it) : std::next(it);
+    }
+    ASSERT_EQ(world.Dump(), from_nothing.Dump()) << "step " << step;
+    ASSERT_EQ(world.translator().Roles(), from_nothing.translator().Roles()) << "step " << step;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, IncrementalTest, ::testing::Range(1u, 9u));
+
+TEST(IncrementalTest, ApplyingTheSameAgainChangesNothing) {
+  Random random(77);
+  World world;
+  translator::Changes changes;
+  for (int step = 1; step <= 40; ++step) Change(random, step, &changes);
+  world.Apply(changes);
+  translator::Result again = world.Apply(world.translator().Inputs());
+  EXPECT_TRUE(again.deltas.empty());
+  EXPECT_TRUE(again.reports.empty());
+}
+
+}  // namespace
+}  // namespace gloo::testing

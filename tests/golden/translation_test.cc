@@ -1,0 +1,270 @@
+// What becomes of objects: one test a rule of docs/design/decisions.md.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "envoy/config/route/v3/route.pb.h"
+#include "tests/golden/world.h"
+
+namespace gloo::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kUpstream[] =
+    "{kind: Upstream, apiVersion: gloo.solo.io/v1, metadata: {name: u}, spec: {type: static, "
+    "spec: {hosts: [{addr: 10.0.0.1, port: 80}]}}}";
+
+std::string VirtualService(const std::string& name, const std::string& rest) {
+  return "{kind: VirtualService, apiVersion: gloo.solo.io/v1, metadata: {name: " + name + "}, spec: {" + rest + "}}";
+}
+
+std::string RouteTo(const std::string& upstream, const std::string& path = "/") {
+  return "{requestMatcher: {pathPrefix: " + path + "}, singleDestination: {upstream: {name: " + upstream + "}}}";
+}
+
+envoy::config::route::v3::RouteConfiguration Routes(const World& world, const std::string& name) {
+  envoy::config::route::v3::RouteConfiguration routes;
+  snapshot::ResourcePtr resource = world.Role("ingress").Find(snapshot::Type::kRoute, name);
+  EXPECT_TRUE(resource != nullptr && routes.ParseFromString(resource->body)) << name;
+  return routes;
+}
+
+TEST(TranslationTest, NothingAtAllHasTheListenersOfTheDefaultRole) {
+  World world;
+  world.Apply({});
+  EXPECT_THAT(world.Names(snapshot::Type::kListener), ElementsAre("http", "https"));
+  EXPECT_THAT(world.Names(snapshot::Type::kExtensionConfig), ElementsAre("gloo.domains"));
+  EXPECT_THAT(world.translator().Roles(), ElementsAre("ingress"));
+}
+
+TEST(TranslationTest, OneRouteChangeIsOneResource) {
+  World world;
+  world.Put(Read(kUpstream));
+  world.Put(Read(VirtualService("v", "domains: [a.test], routes: [" + RouteTo("u") + "]")));
+  translator::Result result =
+      world.Put(Read(VirtualService("v", "domains: [a.test], routes: [" + RouteTo("u", "/new") + "]"), 1, 2));
+  ASSERT_EQ(result.deltas.size(), 1u);
+  const snapshot::Delta& delta = result.deltas.at("ingress");
+  ASSERT_EQ(delta.upserts.size(), 1u);
+  EXPECT_EQ(delta.upserts[0]->ref, (snapshot::ResourceRef{snapshot::Type::kRoute, "default/v"}));
+  EXPECT_THAT(delta.removals, IsEmpty());
+}
+
+TEST(TranslationTest, ReferencesMayComeLater) {
+  World world;
+  world.Put(Read(VirtualService("v", "routes: [" + RouteTo("u") + "]")));
+  EXPECT_EQ(ToText(world.ReportOf("VirtualService default/v")),
+            "VirtualService default/v: WARNING UpstreamNotFound generation 1\n"
+            "  warning: spec.routes[0].singleDestination.upstream.name: there is no upstream \"default/u\"; the route "
+            "answers 503 until there is (UpstreamNotFound)\n");
+  EXPECT_EQ(Routes(world, "default/v").virtual_hosts(0).routes(0).direct_response().status(), 503u);
+  EXPECT_THAT(world.Names(snapshot::Type::kCluster), IsEmpty());
+
+  world.Put(Read(kUpstream));
+  EXPECT_EQ(world.ReportOf("VirtualService default/v").state, v1::Status::ACCEPTED);
+  EXPECT_EQ(Routes(world, "default/v").virtual_hosts(0).routes(0).route().cluster(), "default/u");
+  EXPECT_THAT(world.Names(snapshot::Type::kCluster), ElementsAre("default/u"));
+
+  world.Remove({model::Kind::kUpstream, "default", "u"});
+  EXPECT_THAT(world.Names(snapshot::Type::kCluster), IsEmpty());
+  EXPECT_EQ(world.ReportOf("VirtualService default/v").reason, "UpstreamNotFound");
+}
+
+TEST(TranslationTest, UnusedUpstreamsAreNotSent) {
+  World world;
+  world.Put(Read(kUpstream));
+  EXPECT_THAT(world.Names(snapshot::Type::kCluster), IsEmpty());
+  EXPECT_EQ(world.ReportOf("Upstream default/u").state, v1::Status::ACCEPTED);
+}
+
+TEST(TranslationTest, LastGoodFormStaysInForce) {
+  World world;
+  world.Put(Read(kUpstream));
+  world.Put(Read(VirtualService("v", "domains: [a.test], routes: [" + RouteTo("u") + "]"), 1, 1));
+  snapshot::ResourcePtr good = world.Role("ingress").Find(snapshot::Type::kRoute, "default/v");
+  std::string wrong = "domains: [b.test], routes: [{requestMatcher: {pathRegex: '(['}, singleDestination: {upstream: "
+                      "{name: u}}}]";
+  translator::Result result = world.Put(Read(VirtualService("v", wrong), 1, 2));
+  EXPECT_TRUE(result.deltas.empty());
+  EXPECT_EQ(world.Role("ingress").Find(snapshot::Type::kRoute, "default/v"), good);
+  EXPECT_THAT(world.Names(snapshot::Type::kScopedRoute), ElementsAre("http|a.test"));
+  const translator::Report& report = world.ReportOf("VirtualService default/v");
+  EXPECT_EQ(report.state, v1::Status::REJECTED);
+  EXPECT_EQ(report.reason, "BadRegex");
+  EXPECT_EQ(report.generation, 2);
+  EXPECT_EQ(report.in_force->generation, 1);
+  // Repaired.
+  world.Put(Read(VirtualService("v", "domains: [b.test], routes: [" + RouteTo("u") + "]"), 1, 3));
+  EXPECT_THAT(world.Names(snapshot::Type::kScopedRoute), ElementsAre("http|b.test"));
+  EXPECT_EQ(world.ReportOf("VirtualService default/v").state, v1::Status::ACCEPTED);
+}
+
+TEST(TranslationTest, UnreadableKeepsWhatWasGood) {
+  World world;
+  world.Put(Read(kUpstream));
+  world.Put(Read(VirtualService("v", "domains: [a.test], routes: [" + RouteTo("u") + "]")));
+  translator::Changes changes;
+  translator::Entry entry;
+  entry.read_issues.push_back({Severity::kError, "UnknownField", "spec.rutes", "no such field", {}});
+  changes.objects.emplace_back(model::ObjectKey{model::Kind::kVirtualService, "default", "v"}, entry);
+  translator::Result result = world.Apply(changes);
+  EXPECT_TRUE(result.deltas.empty());
+  EXPECT_EQ(world.ReportOf("VirtualService default/v").reason, "UnknownField");
+}
+
+TEST(TranslationTest, TheOlderKeepsADomain) {
+  World world;
+  world.Put(Read(kUpstream));
+  world.Put(Read(VirtualService("younger", "domains: [a.test, b.test], routes: [" + RouteTo("u") + "]"), 20));
+  EXPECT_EQ(world.ReportOf("VirtualService default/younger").state, v1::Status::ACCEPTED);
+  world.Put(Read(VirtualService("older", "domains: [a.test], routes: [" + RouteTo("u", "/o") + "]"), 10));
+  EXPECT_EQ(ToText(world.ReportOf("VirtualService default/younger")),
+            "VirtualService default/younger: REJECTED DomainTaken generation 1\n"
+            "  error: spec.domains[0]: \"a.test\" on listener \"http\" of role \"ingress\" is held by the older "
+            "VirtualService default/older (DomainTaken)\n");
+  EXPECT_THAT(world.Names(snapshot::Type::kScopedRoute), ElementsAre("http|a.test", "http|b.test"));
+  EXPECT_THAT(world.Role("ingress").Find(snapshot::Type::kScopedRoute, "http|a.test")->body,
+              HasSubstr("default/older"));
+  world.Remove({model::Kind::kVirtualService, "default", "older"});
+  EXPECT_EQ(world.ReportOf("VirtualService default/younger").state, v1::Status::ACCEPTED);
+}
+
+TEST(TranslationTest, TheTableListsWildcardsAndWhatTheyCover) {
+  World world;
+  auto table = [&world] { return world.Role("ingress").Find(snapshot::Type::kExtensionConfig, "gloo.domains"); };
+  world.Put(Read(kUpstream));
+  world.Apply({});
+  std::string empty = table()->version;
+  world.Put(Read(VirtualService("v", "domains: [a.test, b.other], routes: [" + RouteTo("u") + "]")));
+  EXPECT_EQ(table()->version, empty);
+  EXPECT_THAT(table()->body, HasSubstr(R"({"table":"ingress","listeners":{"http":[],"https":[]}})"));
+  world.Put(Read(VirtualService("w", "domains: ['*.test'], routes: [" + RouteTo("u") + "]")));
+  EXPECT_THAT(table()->body, HasSubstr(R"({"http":["*.test","a.test"],"https":[]})"));
+  world.Put(Read(VirtualService("w", "domains: ['*'], routes: [" + RouteTo("u") + "]")));
+  EXPECT_THAT(table()->body, HasSubstr(R"({"http":["*","a.test","b.other"],"https":[]})"));
+  world.Remove({model::Kind::kVirtualService, "default", "w"});
+  EXPECT_EQ(table()->version, empty);
+}
+
+TEST(TranslationTest, ARoleThatGoesTakesAllWithIt) {
+  World world;
+  world.Put(Read(kUpstream));
+  world.Put(Read("{kind: Role, apiVersion: gloo.solo.io/v1, metadata: {name: edge}, spec: {listeners: [{name: a, port: "
+                 "80}]}}"));
+  world.Put(Read(VirtualService("v", "roles: [edge, ingress], routes: [" + RouteTo("u") + "]")));
+  EXPECT_THAT(world.Names(snapshot::Type::kScopedRoute, "edge"), ElementsAre("a|*"));
+  EXPECT_EQ(world.Role("edge").Find(snapshot::Type::kRoute, "default/v"),
+            world.Role("ingress").Find(snapshot::Type::kRoute, "default/v"));
+  world.Remove({model::Kind::kRole, "default", "edge"});
+  for (int type = 0; type < snapshot::kTypeCount; ++type) {
+    EXPECT_THAT(world.Names(static_cast<snapshot::Type>(type), "edge"), IsEmpty());
+  }
+  EXPECT_THAT(world.translator().Roles(), ElementsAre("ingress"));
+  EXPECT_EQ(world.ReportOf("VirtualService default/v").reason, "RoleNotFound");
+  // The last virtual service of a role empties it, but for its listeners.
+  world.Remove({model::Kind::kVirtualService, "default", "v"});
+  EXPECT_THAT(world.Names(snapshot::Type::kRoute), IsEmpty());
+  EXPECT_THAT(world.Names(snapshot::Type::kScopedRoute), IsEmpty());
+  EXPECT_THAT(world.Names(snapshot::Type::kCluster), IsEmpty());
+  EXPECT_THAT(world.Names(snapshot::Type::kEndpoint), IsEmpty());
+  EXPECT_THAT(world.Names(snapshot::Type::kListener), ElementsAre("http", "https"));
+}
+
+TEST(TranslationTest, UnknownRoleAnswersOnTheDefaultPorts) {
+  World world;
+  snapshot::Delta delta = world.translator().UnknownRole("typo");
+  ASSERT_EQ(delta.upserts.size(), 2u);
+  EXPECT_EQ(delta.upserts[0]->ref.name, "http");
+  EXPECT_THAT(delta.upserts[0]->body, HasSubstr("no role \"typo\" is defined: "));
+}
+
+TEST(TranslationTest, ResourcesOfAnObject) {
+  World world;
+  world.Put(Read(kUpstream));
+  world.Put(Read(VirtualService("v", "domains: [a.test], routes: [" + RouteTo("u") + "]")));
+  auto names = [&](const model::ObjectKey& key) {
+    std::vector<std::string> out;
+    for (const auto& owned : world.translator().ResourcesOf(key)) {
+      out.push_back(owned.role + " " + owned.ref.name);
+      EXPECT_EQ(owned.version, world.Role(owned.role).Find(owned.ref.type, owned.ref.name)->version);
+    }
+    return out;
+  };
+  EXPECT_THAT(names({model::Kind::kUpstream, "default", "u"}), ElementsAre("ingress default/u", "ingress default/u"));
+  EXPECT_THAT(names({model::Kind::kVirtualService, "default", "v"}),
+              ElementsAre("ingress default/v", "ingress http|a.test"));
+}
+
+TEST(TranslationTest, AFunctionChangeReachesOnlyItsRoutes) {
+  World world;
+  auto upstream = [](const std::string& f, const std::string& host) {
+    return Read("{kind: Upstream, apiVersion: gloo.solo.io/v1, metadata: {name: u}, spec: {type: static, spec: {hosts: "
+                "[{addr: " + host + ", port: 80}]}, serviceInfo: {type: REST}, functions: [{name: f, spec: {path: '" + f +
+                "'}}, {name: g, spec: {path: /g}}]}}");
+  };
+  auto call = [](const std::string& function) {
+    return "routes: [{singleDestination: {function: {upstreamName: u, functionName: " + function + "}}}]";
+  };
+  world.Put(upstream("/f", "10.0.0.1"));
+  world.Put(Read(VirtualService("f", "domains: [f.test], " + call("f"))));
+  world.Put(Read(VirtualService("g", "domains: [g.test], " + call("g"))));
+  translator::Result result = world.Put(upstream("/changed", "10.0.0.1"));
+  ASSERT_EQ(result.deltas.at("ingress").upserts.size(), 1u);
+  EXPECT_EQ(result.deltas.at("ingress").upserts[0]->ref.name, "default/f");
+  EXPECT_EQ(result.units_run, 2u);
+  // Hosts concern no route.
+  result = world.Put(upstream("/changed", "10.0.0.2"));
+  ASSERT_EQ(result.deltas.at("ingress").upserts.size(), 1u);
+  EXPECT_EQ(result.deltas.at("ingress").upserts[0]->ref.type, snapshot::Type::kEndpoint);
+  EXPECT_EQ(result.units_run, 1u);
+}
+
+// How long a change takes must not depend on how much there is: the units say so, and the time is printed.
+TEST(TranslationTest, OneRouteChangeCostsTheSameAtAnySize) {
+  int most = 1000;
+  if (const char* asked = std::getenv("GLOO_COST_ROUTES")) most = std::atoi(asked) / 10;
+  for (int count = 100; count <= most; count *= 10) {
+    World world;
+    world.Put(Read(kUpstream));
+    translator::Changes changes;
+    for (int i = 0; i < count; ++i) {
+      std::string routes;
+      for (int r = 0; r < 10; ++r) routes += RouteTo("u", "/api/" + std::to_string(r)) + ", ";
+      translator::Entry entry;
+      std::string name = "v" + std::to_string(i);
+      entry.current = Read(VirtualService(name, "domains: [" + name + ".test], routes: [" + routes + "]"));
+      changes.objects.emplace_back(entry.current->key, entry);
+    }
+    world.Apply(changes);
+    constexpr int kChanges = 50;
+    std::vector<model::ObjectPtr> objects;
+    for (int i = 0; i < kChanges; ++i) {
+      std::string routes;
+      for (int r = 0; r < 9; ++r) routes += RouteTo("u", "/api/" + std::to_string(r)) + ", ";
+      routes += RouteTo("u", "/new/" + std::to_string(i));
+      objects.push_back(Read(VirtualService("v7", "domains: [v7.test], routes: [" + routes + "]")));
+    }
+    auto start = std::chrono::steady_clock::now();
+    for (const model::ObjectPtr& object : objects) {
+      translator::Changes change;
+      translator::Entry entry;
+      entry.current = object;
+      change.objects.emplace_back(object->key, entry);
+      translator::Result result = world.Apply(change);
+      ASSERT_EQ(result.units_run, 2u);
+      ASSERT_EQ(result.deltas.at("ingress").upserts.size(), 1u);
+    }
+    auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
+    std::printf("%7d routes: %lld us a change\n", count * 10, static_cast<long long>(took.count() / kChanges));
+  }
+}
+
+}  // namespace
+}  // namespace gloo::testing

@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Builds and runs the tests, and counts them: see ./test --help.
+
+Every program writes its results as JUnit XML, which is what is counted; a program that ends without writing them
+(a crash, a hang) counts as one failed test. The last line of the output is "N passed, N failed[, N skipped]".
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / os.environ.get("GLOO_BUILD_DIR", "build")
+CLANG_BUILD = ROOT / os.environ.get("GLOO_CLANG_BUILD_DIR", "build-clang")
+KINDS = ["unit", "golden", "feature", "e2e", "fuzz"]
+# Far above what any of them takes: they stop a hang, they do not measure.
+PROGRAM_TIMEOUT = 600
+E2E_TIMEOUT = 1500
+
+
+class Totals:
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.skipped = 0
+        self.failures = []
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.failures += other.failures
+
+    def fail(self, name):
+        self.failed += 1
+        self.failures.append(name)
+
+    def line(self):
+        text = f"{self.passed} passed, {self.failed} failed"
+        return text + (f", {self.skipped} skipped" if self.skipped else "")
+
+
+def say(text):
+    print(f"==> {text}", flush=True)
+
+
+def count_junit(path, label):
+    """What a JUnit file says; None where there is none that can be read."""
+    try:
+        tree = ElementTree.parse(path)
+    except (OSError, ElementTree.ParseError):
+        return None
+    totals = Totals()
+    for case in tree.iter("testcase"):
+        name = f"{label}: {case.get('classname', '')}.{case.get('name', '')}"
+        # pytest writes a test and the failure of its teardown as one case; GoogleTest marks what did not run.
+        if case.find("failure") is not None or case.find("error") is not None:
+            totals.fail(name)
+        elif case.find("skipped") is not None or case.get("status") == "notrun":
+            totals.skipped += 1
+        else:
+            totals.passed += 1
+    return totals
+
+
+def run_counted(command, report, label, timeout, quiet):
+    """Runs a program that writes `report`; shows its output when it fails (always, unless `quiet`)."""
+    started = time.monotonic()
+    problem = ""
+    output = ""
+    try:
+        done = subprocess.run(command, cwd=ROOT, timeout=timeout, check=False, text=True, errors="replace",
+                              stdout=subprocess.PIPE if quiet else None,
+                              stderr=subprocess.STDOUT if quiet else None)
+        code, output = done.returncode, done.stdout or ""
+    except subprocess.TimeoutExpired as error:
+        code = -1
+        problem = f"did not end within {timeout} s"
+        output = (error.stdout or b"").decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout or ""
+    totals = count_junit(report, label)
+    if totals is None:
+        totals = Totals()
+        totals.fail(f"{label}: {problem or f'ended with status {code} and without a report'}")
+    elif code != 0 and totals.failed == 0:
+        totals.fail(f"{label}: {problem or f'ended with status {code}'}")
+    if quiet and totals.failed:
+        print(output, flush=True)
+    say(f"{label}: {totals.line()} ({time.monotonic() - started:.1f} s)")
+    return totals
+
+
+def kind_of(program):
+    """Programs of tests/golden and tests/feature are of that kind; all others are unit tests."""
+    for kind in ("golden", "feature"):
+        cmake = ROOT / "tests" / kind / "CMakeLists.txt"
+        if cmake.exists() and re.search(rf"gloo_test\(\s*{re.escape(program.name)}\s", cmake.read_text()):
+            return kind
+    return "unit"
+
+
+def programs(kind):
+    folder = BUILD / "tests"
+    found = [p for p in sorted(folder.iterdir()) if p.is_file() and os.access(p, os.X_OK)] if folder.is_dir() else []
+    return [p for p in found if kind_of(p) == kind]
+
+
+def run_programs(kind, name, scratch):
+    totals = Totals()
+    for program in programs(kind):
+        report = scratch / f"{program.name}.xml"
+        command = [str(program), f"--gtest_output=xml:{report}", "--gtest_brief=1"]
+        if name:
+            command.append(f"--gtest_filter=*{name}*")
+        totals.add(run_counted(command, report, program.name, PROGRAM_TIMEOUT, quiet=True))
+    return totals
+
+
+def run_pytest(folder, name, scratch, timeout):
+    if not any((ROOT / folder).glob("test_*.py")):
+        return Totals()
+    report = scratch / (folder.replace("/", "_") + ".xml")
+    command = [sys.executable, "-m", "pytest", folder, "-q", f"--junitxml={report}", "-p", "no:cacheprovider"]
+    if name:
+        command += ["-k", name]
+    totals = run_counted(command, report, folder, timeout, quiet=False)
+    if name and totals.passed + totals.skipped == 0 and totals.failures == [f"{folder}: ended with status 5"]:
+        return Totals()  # the name chose no test of this folder
+    return totals
+
+
+def ninja_targets(build):
+    done = subprocess.run(["ninja", "-C", str(build), "-t", "targets", "all"], check=True, text=True,
+                          stdout=subprocess.PIPE)
+    return [line.split(":")[0] for line in done.stdout.splitlines()]
+
+
+def run_fuzzers(name):
+    """Each fuzzer for a few seconds, beginning with the inputs of tests/fuzz/corpus/NAME."""
+    totals = Totals()
+    seconds = int(os.environ.get("GLOO_FUZZ_SECONDS", "10"))
+    sources = sorted((ROOT / "tests/fuzz").glob("*_fuzz*.cc")) + sorted((ROOT / "tests/fuzz").glob("fuzz_*.cc"))
+    names = [p.stem for p in dict.fromkeys(sources) if not name or name in p.stem]
+    if not names:
+        return totals
+    if not (CLANG_BUILD / "build.ninja").exists():
+        say(f"configuring {CLANG_BUILD.name} (clang, for the fuzzers)")
+        subprocess.run(["cmake", "--preset", "clang", "-B", str(CLANG_BUILD)], cwd=ROOT, check=True,
+                       stdout=subprocess.DEVNULL)
+    targets = set(ninja_targets(CLANG_BUILD))
+    names = [n for n in names if n in targets]
+    say(f"building {len(names)} fuzzers with clang")
+    subprocess.run(["ninja", "-C", str(CLANG_BUILD), "--quiet", *names], check=True)
+    for fuzzer in names:
+        program = next(p for p in CLANG_BUILD.rglob(fuzzer) if p.is_file() and os.access(p, os.X_OK))
+        corpus = ROOT / "tests/fuzz/corpus" / fuzzer
+        with tempfile.TemporaryDirectory(prefix="gloo-fuzz-") as found:
+            command = [str(program), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+                       "-max_len=8192", "-print_final_stats=1", f"-artifact_prefix={found}/", found]
+            if corpus.is_dir():
+                command.append(str(corpus))
+            done = subprocess.run(command, cwd=ROOT, check=False, text=True, errors="replace",
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds + 300)
+            if done.returncode == 0:
+                totals.passed += 1
+                runs = [line.split()[-1] for line in done.stdout.splitlines() if "number_of_executed_units" in line]
+                say(f"{fuzzer}: {runs[0] if runs else '?'} inputs in {seconds} s, no finding")
+            else:
+                totals.fail(f"fuzz: {fuzzer}")
+                print(done.stdout[-6000:], flush=True)
+                kept = BUILD / "fuzz-findings"
+                kept.mkdir(parents=True, exist_ok=True)
+                for pattern in ("crash-*", "timeout-*", "oom-*", "leak-*"):
+                    for path in pathlib.Path(found).glob(pattern):
+                        shutil.copy(path, kept / f"{fuzzer}-{path.name}")
+                say(f"{fuzzer}: failed; its input is kept in {kept}")
+    return totals
+
+
+def main():
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("kinds", nargs="*", choices=[*KINDS, "all", []])
+    parser.add_argument("-k", dest="name", default="")
+    options = parser.parse_args()
+    kinds = KINDS if not options.kinds or "all" in options.kinds else [k for k in KINDS if k in options.kinds]
+    os.environ["GLOO_BUILD_DIR"] = str(BUILD)
+
+    if set(kinds) - {"fuzz"}:
+        # The whole build also for a part: programs that are stale would test what is no more.
+        if subprocess.run([str(ROOT / "tools/build")], check=False).returncode:
+            print("0 passed, 1 failed")
+            return 1
+
+    totals = Totals()
+    with tempfile.TemporaryDirectory(prefix="gloo-test-") as scratch_name:
+        scratch = pathlib.Path(scratch_name)
+        for kind in kinds:
+            say(f"{kind} tests")
+            if kind == "e2e":
+                totals.add(run_pytest("tests/e2e", options.name, scratch, E2E_TIMEOUT))
+            elif kind == "fuzz":
+                totals.add(run_fuzzers(options.name))
+            else:
+                totals.add(run_programs(kind, options.name, scratch))
+                if kind == "unit":
+                    totals.add(run_pytest("tests/tools", options.name, scratch, PROGRAM_TIMEOUT))
+    for failure in totals.failures:
+        print(f"FAILED {failure}")
+    if totals.passed + totals.failed == 0:
+        print("no test has that name" if options.name else "no test was found", file=sys.stderr)
+        totals.failed = 1
+    print(totals.line(), flush=True)
+    return 1 if totals.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
