@@ -25,8 +25,8 @@ absl::Status ControlPlane::Init(const Settings& s) {
   GLOO_ASSIGN_OR_RETURN(store_, state::Store::Open(s.state_dir));
   plugins::AddBuiltins(registry_);
   translator_ = std::make_unique<translator::Translator>(
-      registry_, translator::Settings{
-                     .bind_address = s.bind_address, .http_port = s.http_port, .https_port = s.https_port});
+      registry_,
+      translator::Settings{.bind_address = s.bind_address, .http_port = s.http_port, .https_port = s.https_port});
   server_ = xds::Server::Create(
       *loop_, *metrics_,
       {.address = StrCat(s.xds_address.find(':') == std::string::npos ? s.xds_address : StrCat("[", s.xds_address, "]"),
@@ -40,9 +40,8 @@ absl::Status ControlPlane::Init(const Settings& s) {
                                                                               .metrics = metrics_.get()},
                                                  to_controller_);
   reporter_ = std::make_unique<reporter::Reporter>(store_.get(), files_.get(), Clock::Real(), *metrics_);
-  controller_ =
-      std::make_unique<controller::Controller>(*loop_, *metrics_, *translator_, *server_, *reporter_, store_.get(),
-                                               controller::Options{.sources = {"file"}});
+  controller_ = std::make_unique<controller::Controller>(*loop_, *metrics_, *translator_, *server_, *reporter_,
+                                                         store_.get(), controller::Options{.sources = {"file"}});
   to_controller_.target = controller_.get();
   console_ = console::Console::Create(*loop_, *metrics_, *controller_, *server_,
                                       {.address = s.admin_address,

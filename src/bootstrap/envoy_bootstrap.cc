@@ -57,8 +57,7 @@ std::string ToJson(const EnvoyBootstrap& b) {
   cluster->mutable_connect_timeout()->set_seconds(1);
   auto* load = cluster->mutable_load_assignment();
   load->set_cluster_name(kXdsCluster);
-  SetAddress(b.xds_host, b.xds_port,
-             load->add_endpoints()->add_lb_endpoints()->mutable_endpoint()->mutable_address());
+  SetAddress(b.xds_host, b.xds_port, load->add_endpoints()->add_lb_endpoints()->mutable_endpoint()->mutable_address());
   envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
   auto* http2 = options.mutable_explicit_http_config()->mutable_http2_protocol_options();
   http2->mutable_connection_keepalive()->mutable_interval()->set_seconds(30);

@@ -21,8 +21,8 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/numbers.h"
-#include "base/strings.h"
 #include "absl/strings/str_split.h"
+#include "base/strings.h"
 
 namespace gloo::bootstrap {
 namespace {
@@ -102,13 +102,13 @@ absl::StatusOr<std::string> FindFilters(const std::string& given) {
   std::error_code error;
   const fs::path folder = given.empty() ? fs::weakly_canonical(ProgramDir() / "../lib", error) : fs::path(given);
   if (fs::exists(folder / kModule, error)) return folder.string();
-  return absl::NotFoundError(
-      StrCat("no ", kModule, " in ", folder.string(), ": give its folder with --filters-dir"));
+  return absl::NotFoundError(StrCat("no ", kModule, " in ", folder.string(), ": give its folder with --filters-dir"));
 }
 
 absl::StatusOr<EnvoyProcess> EnvoyProcess::Start(const EnvoyCommand& command) {
-  std::vector<std::string> args = {command.binary,          "-c",          command.bootstrap_file, "--disable-hot-restart",
-                                   "--log-level",           command.log_level, "--log-path",       command.log_file};
+  std::vector<std::string> args = {
+      command.binary,    "-c",         command.bootstrap_file, "--disable-hot-restart", "--log-level",
+      command.log_level, "--log-path", command.log_file};
   if (command.concurrency > 0) {
     args.push_back("--concurrency");
     args.push_back(StrCat(command.concurrency));
@@ -135,7 +135,8 @@ absl::StatusOr<EnvoyProcess> EnvoyProcess::Start(const EnvoyCommand& command) {
     posix_spawnattr_destroy(&attributes);
   };
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, command.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0640);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, command.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND,
+                                   0640);
   posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
   sigset_t none;
   sigemptyset(&none);
@@ -227,11 +228,11 @@ absl::Status ClaimPort(const std::string& address, const std::string& flag, uint
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&*where), size) != 0 || listen(fd, 1) != 0) {
     const int error = errno;
-    return absl::UnavailableError(
-        StrCat(error == EADDRINUSE ? StrCat("port ", *port, " on ", address, " is in use")
-                     : error == EACCES   ? StrCat("no right to listen on port ", *port)
-                                         : StrCat("cannot listen on ", address, ":", *port, ": ", strerror(error)),
-                     "; choose another with ", flag, " (0: any free one)"));
+    return absl::UnavailableError(StrCat(error == EADDRINUSE ? StrCat("port ", *port, " on ", address, " is in use")
+                                         : error == EACCES
+                                             ? StrCat("no right to listen on port ", *port)
+                                             : StrCat("cannot listen on ", address, ":", *port, ": ", strerror(error)),
+                                         "; choose another with ", flag, " (0: any free one)"));
   }
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&*where), &size) != 0) {
     return absl::InternalError(StrCat("cannot read the port: ", strerror(errno)));

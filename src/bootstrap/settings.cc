@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "base/strings.h"
 #include "absl/strings/str_replace.h"
+#include "base/strings.h"
 #include "base/suggest.h"
 
 namespace gloo::bootstrap {
@@ -92,7 +92,9 @@ void AddControlPlaneFlags(CLI::App& app, Settings& s) {
   Flag(app, "log-level", s.log_level, "How much is logged")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->group("Control plane");
-  Flag(app, "log-format", s.log_format, "Form of log lines")->check(CLI::IsMember({"text", "json"}))->group("Control plane");
+  Flag(app, "log-format", s.log_format, "Form of log lines")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->group("Control plane");
   Flag(app, "ready-file", s.ready_file, "Written, as JSON with the ports, once traffic is served")
       ->group("Control plane");
 }

@@ -15,9 +15,9 @@
 #include <string>
 
 #include "absl/cleanup/cleanup.h"
-#include "base/strings.h"
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "bootstrap/control_plane.h"
 #include "bootstrap/envoy_bootstrap.h"
 #include "bootstrap/envoy_process.h"
@@ -79,7 +79,7 @@ absl::Status PrepareStateDir(Settings& settings) {
   fs::create_directories(settings.state_dir, error);
   if (error) {
     return absl::PermissionDeniedError(StrCat("cannot make the state folder ", settings.state_dir, ": ",
-                                                    error.message(), "; choose another with --state-dir"));
+                                              error.message(), "; choose another with --state-dir"));
   }
   chmod(settings.state_dir.c_str(), 0700);
   return absl::OkStatus();
@@ -126,7 +126,7 @@ class EnvoyKeeper {
     GLOO_RETURN_IF_ERROR(ClaimPort("127.0.0.1", "--envoy-admin-port", &settings.envoy_admin_port));
     GLOO_RETURN_IF_ERROR(ClaimPort(settings.xds_address, "--xds-port", &settings.xds_port));
     GLOO_RETURN_IF_ERROR(WriteFile(ports_file, StrCat(settings.http_port, " ", settings.https_port, " ",
-                                                            settings.xds_port, " ", settings.envoy_admin_port, "\n")));
+                                                      settings.xds_port, " ", settings.envoy_admin_port, "\n")));
     return absl::OkStatus();
   }
 
@@ -191,11 +191,11 @@ class EnvoyKeeper {
 };
 
 std::string ReadyJson(const Settings& s, const ControlPlane& plane, pid_t envoy) {
-  std::string out = StrCat("{\"pid\":", getpid(), ",\"xdsPort\":", plane.xds_port(),
-                                 ",\"adminPort\":", plane.admin_port());
+  std::string out =
+      StrCat("{\"pid\":", getpid(), ",\"xdsPort\":", plane.xds_port(), ",\"adminPort\":", plane.admin_port());
   if (envoy > 0) {
     StrAppend(&out, ",\"httpPort\":", s.http_port, ",\"httpsPort\":", s.https_port,
-                    ",\"envoyAdminPort\":", s.envoy_admin_port, ",\"envoyPid\":", envoy);
+              ",\"envoyAdminPort\":", s.envoy_admin_port, ",\"envoyPid\":", envoy);
   }
   return out + "}\n";
 }

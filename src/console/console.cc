@@ -14,8 +14,8 @@
 #include <thread>
 #include <utility>
 
-#include "base/strings.h"
 #include "absl/time/clock.h"
+#include "base/strings.h"
 #include "console/views.h"
 
 namespace gloo::console {
@@ -36,7 +36,8 @@ std::string Parameter(std::string_view query, std::string_view name) {
   while (!query.empty()) {
     std::string_view part = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), part.size() + 1));
-    if (part.starts_with(name) && part.substr(name.size()).starts_with('=')) return std::string(part.substr(name.size() + 1));
+    if (part.starts_with(name) && part.substr(name.size()).starts_with('='))
+      return std::string(part.substr(name.size() + 1));
   }
   return "";
 }
@@ -71,8 +72,8 @@ class ConsoleImpl final : public Console {
     if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
     if (error) {
       return absl::UnavailableError(StrCat("cannot listen on ", options_.address, ":", options_.port,
-                                                 " for the admin endpoint: ", error.message(),
-                                                 "; choose another port with --admin-port"));
+                                           " for the admin endpoint: ", error.message(),
+                                           "; choose another port with --admin-port"));
     }
     port_ = acceptor_.local_endpoint().port();
     asio::co_spawn(io_, Accept(), asio::detached);
@@ -218,9 +219,8 @@ class ConsoleImpl final : public Console {
   }
 
   Response ShowInfo() {
-    auto info = OnLoop([this] {
-      return Info{.ready = controller_.synced(), .broken_places = controller_.BrokenPlaces()};
-    });
+    auto info =
+        OnLoop([this] { return Info{.ready = controller_.synced(), .broken_places = controller_.BrokenPlaces()}; });
     if (!info) return Json(std::nullopt);
     info->version = options_.version;
     info->config_dir = options_.config_dir;

@@ -6,9 +6,9 @@
 #include <algorithm>
 
 #include "absl/strings/escaping.h"
-#include "base/strings.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "base/strings.h"
 #include "model/writer.h"
 #include "udpa/annotations/sensitive.pb.h"
 
@@ -38,9 +38,9 @@ std::string Quote(std::string_view text) {
 
 std::string IssueJson(const Issue& issue) {
   return StrCat("{\"severity\":", issue.severity == Severity::kError ? "\"Error\"" : "\"Warning\"",
-                      ",\"reason\":", Quote(issue.reason), ",\"path\":", Quote(issue.path),
-                      ",\"message\":", Quote(issue.message), ",\"file\":", Quote(issue.location.file),
-                      ",\"line\":", issue.location.line, ",\"column\":", issue.location.column, "}");
+                ",\"reason\":", Quote(issue.reason), ",\"path\":", Quote(issue.path),
+                ",\"message\":", Quote(issue.message), ",\"file\":", Quote(issue.location.file),
+                ",\"line\":", issue.location.line, ",\"column\":", issue.location.column, "}");
 }
 
 // Everything below a field that Envoy marks sensitive is replaced.
@@ -83,7 +83,7 @@ std::string ResourceJson(const snapshot::Resource& resource) {
     }
   }
   return StrCat("{\"name\":", Quote(resource.ref.name), ",\"version\":", Quote(resource.version),
-                      ",\"resource\":", body, "}");
+                ",\"resource\":", body, "}");
 }
 
 const char* SnapshotField(snapshot::Type type) {
@@ -130,22 +130,22 @@ std::string ObjectsJson(const std::vector<controller::ObjectView>& objects) {
       StrAppend(&out, "{\"object\":", model::ToJson(*view.object, nullptr));
     } else {
       StrAppend(&out, "{\"object\":{\"apiVersion\":", Quote(model::kApiVersion),
-                      ",\"kind\":", Quote(model::KindName(view.key.kind)), ",\"metadata\":{\"name\":",
-                      Quote(view.key.name), ",\"namespace\":", Quote(view.key.ns), "}}");
+                ",\"kind\":", Quote(model::KindName(view.key.kind)), ",\"metadata\":{\"name\":", Quote(view.key.name),
+                ",\"namespace\":", Quote(view.key.ns), "}}");
     }
     std::string created = "null";
     std::string place = "null";
     if (view.object != nullptr) {
       if (view.object->created > 0) {
-        created = Quote(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixNanos(view.object->created),
-                                         absl::UTCTimeZone()));
+        created = Quote(
+            absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixNanos(view.object->created), absl::UTCTimeZone()));
       }
       place = Quote(StrCat(view.object->origin.location, ":", view.object->origin.line));
     }
     StrAppend(&out, ",\"created\":", created, ",\"origin\":", place,
-                    ",\"generation\":", view.object != nullptr ? view.object->generation : 0,
-                    ",\"hash\":", Quote(view.object != nullptr ? view.object->hash : ""),
-                    ",\"status\":", model::ToJson(view.status), "}");
+              ",\"generation\":", view.object != nullptr ? view.object->generation : 0,
+              ",\"hash\":", Quote(view.object != nullptr ? view.object->hash : ""),
+              ",\"status\":", model::ToJson(view.status), "}");
   }
   return out + "]}\n";
 }
@@ -169,9 +169,9 @@ std::string FunctionsJson(const std::vector<controller::ObjectView>& upstreams,
     const std::string upstream = StrCat(view.key.ns, "/", view.key.name);
     for (const v1::Function& function : spec.functions()) {
       auto count = calls.find({upstream, function.name()});
-      items.push_back(StrCat("{\"upstream\":", Quote(upstream), ",\"name\":", Quote(function.name()), ",\"type\":",
-                                   Quote(spec.has_service_info() ? spec.service_info().type() : spec.type()),
-                                   ",\"routes\":", count == calls.end() ? 0 : count->second, "}"));
+      items.push_back(StrCat("{\"upstream\":", Quote(upstream), ",\"name\":", Quote(function.name()),
+                             ",\"type\":", Quote(spec.has_service_info() ? spec.service_info().type() : spec.type()),
+                             ",\"routes\":", count == calls.end() ? 0 : count->second, "}"));
     }
   }
   return StrCat("{\"functions\":[", absl::StrJoin(items, ","), "]}\n");
@@ -182,8 +182,8 @@ std::string ClientsJson(const std::vector<xds::Client>& clients) {
   for (const xds::Client& client : clients) {
     items.push_back(StrCat(
         "{\"nodeId\":", Quote(client.node_id), ",\"role\":", Quote(client.role), ",\"peer\":", Quote(client.peer),
-        ",\"userAgent\":", Quote(client.user_agent), ",\"delta\":", client.delta ? "true" : "false", ",\"connected\":",
-        Quote(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", client.connected, absl::UTCTimeZone())),
+        ",\"userAgent\":", Quote(client.user_agent), ",\"delta\":", client.delta ? "true" : "false",
+        ",\"connected\":", Quote(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", client.connected, absl::UTCTimeZone())),
         ",\"converged\":", client.converged ? "true" : "false", ",\"acks\":", client.acks, ",\"nacks\":", client.nacks,
         ",\"lastError\":", Quote(client.last_error), "}"));
   }
@@ -198,9 +198,9 @@ std::string InfoJson(const Info& info) {
     places.push_back(StrCat("{\"place\":", Quote(place), ",\"issues\":[", absl::StrJoin(items, ","), "]}"));
   }
   return StrCat("{\"version\":", Quote(info.version), ",\"configDir\":", Quote(info.config_dir),
-                      ",\"stateDir\":", Quote(info.state_dir), ",\"uptimeSeconds\":", info.uptime_seconds,
-                      ",\"ready\":", info.ready ? "true" : "false", ",\"brokenPlaces\":[", absl::StrJoin(places, ","),
-                      "]}\n");
+                ",\"stateDir\":", Quote(info.state_dir), ",\"uptimeSeconds\":", info.uptime_seconds,
+                ",\"ready\":", info.ready ? "true" : "false", ",\"brokenPlaces\":[", absl::StrJoin(places, ","),
+                "]}\n");
 }
 
 std::string SnapshotJson(const std::map<std::string, std::vector<snapshot::ResourcePtr>>& roles) {
@@ -214,8 +214,8 @@ std::string SnapshotJson(const std::map<std::string, std::vector<snapshot::Resou
     }
     std::vector<std::string> fields;
     for (int i = 0; i < snapshot::kTypeCount; ++i) {
-      fields.push_back(StrCat("\"", SnapshotField(static_cast<snapshot::Type>(i)), "\":[",
-                                    absl::StrJoin(by_type[i], ","), "]"));
+      fields.push_back(
+          StrCat("\"", SnapshotField(static_cast<snapshot::Type>(i)), "\":[", absl::StrJoin(by_type[i], ","), "]"));
     }
     out.push_back(StrCat(Quote(role), ":{", absl::StrJoin(fields, ","), "}"));
   }

@@ -29,8 +29,8 @@ void Pending::Merge(Pending later) {
   batches += later.batches;
 }
 
-Controller::Controller(runtime::Loop& loop, runtime::Metrics& metrics, translator::Translator& translator, xds::Server& server, reporter::Reporter& reporter,
-                       state::Store* store, Options options)
+Controller::Controller(runtime::Loop& loop, runtime::Metrics& metrics, translator::Translator& translator,
+                       xds::Server& server, reporter::Reporter& reporter, state::Store* store, Options options)
     : loop_(loop),
       metrics_(metrics),
       translator_(translator),
@@ -100,8 +100,8 @@ std::optional<translator::Entry> Controller::Take(const sources::ObjectEvent& ev
     known.read_issues = event.issues;
     return translator::Entry{.current = nullptr, .read_issues = event.issues, .last_good = known.in_force};
   }
-  const bool same = !fresh && known.current != nullptr && known.hash == event.object->hash &&
-                    known.read_issues == event.issues;
+  const bool same =
+      !fresh && known.current != nullptr && known.hash == event.object->hash && known.read_issues == event.issues;
   auto object = std::make_shared<model::Object>(*event.object);
   if (object->generation == 0) {
     object->generation = known.hash == object->hash && known.generation > 0 ? known.generation : known.generation + 1;

@@ -30,11 +30,14 @@ std::string Service(std::string_view name, std::string_view domain, std::string_
   return StrCat(R"(
 apiVersion: gloo.solo.io/v1
 kind: VirtualService
-metadata: {name: )", name, R"(}
+metadata: {name: )",
+                name, R"(}
 spec:
-  domains: [)", domain, R"(]
+  domains: [)",
+                domain, R"(]
   routes:
-  - requestMatcher: {pathPrefix: )", prefix, R"(}
+  - requestMatcher: {pathPrefix: )",
+                prefix, R"(}
     singleDestination: {upstream: {name: up}}
 )");
 }
@@ -189,7 +192,8 @@ TEST_F(ControllerTest, AfterARestartObjectsOfABrokenFileStay) {
   store_->Flush();
   Halt();
   Boot();
-  const Issue broken{Severity::kError, "InvalidYaml", "", "line 3: mapping values are not allowed here", {"shop.yaml", 3, 1}};
+  const Issue broken{
+      Severity::kError, "InvalidYaml", "", "line 3: mapping values are not allowed here", {"shop.yaml", 3, 1}};
   Push({Read(kUpstream)}, true, {{"shop.yaml", {broken}}});
   EXPECT_THAT(Scopes(), ElementsAre("http|shop.example.com"));
   ASSERT_EQ(controller_->BrokenPlaces().size(), 1u);

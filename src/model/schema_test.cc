@@ -54,7 +54,8 @@ std::vector<std::string> Samples() {
           R"("type": "static", "serviceInfo": {"type": "REST"}, "functions": [{"name": "f", "spec": {"path": "/"}}], )",
           hosts)),
       Upstream(StrCat(
-          R"("type": "static", "serviceInfo": {"type": "REST"}, "functions": [{"name": "f", "spec": {"subject": "s"}}], )",
+          R"("type": "static", "serviceInfo": {"type": "REST"}, )"
+          R"("functions": [{"name": "f", "spec": {"subject": "s"}}], )",
           hosts)),
       Upstream(StrCat(R"("type": "static", "functions": [{"name": "f", "spec": {"path": "/"}}], )", hosts)),
       Upstream(StrCat(R"("type": "static", "functions": [{"name": "f"}], )", hosts)),

@@ -162,7 +162,8 @@ maybeFlag: false
 free: {n: 1e100, s: "1", t: true, l: [null, {}], "on": "off", deep: {a: [[], [x]]}}
 anyValue: "null"
 anyList: [1, [2]]
-words: ["", " a", "a ", "a: b", "#x", "- y", "null", "~", "012", "x\ny\n", "x\n\n", "\nx", " x\ny", "|", "@a", "y: |\n  z"]
+words: ["", " a", "a ", "a: b", "#x", "- y", "null", "~", "012", "x\ny\n",
+        "x\n\n", "\nx", " x\ny", "|", "@a", "y: |\n  z"]
 numbers: [1, 2, 3]
 policies: [RoundRobin, LeastRequest]
 names: {"": a, "a b": c, "n": y, "1": "2", "<<": m}

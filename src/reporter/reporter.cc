@@ -10,7 +10,6 @@
 namespace gloo::reporter {
 namespace {
 
-
 v1::Status MakeStatus(const StatusReport& report) {
   v1::Status status;
   status.set_state(report.state);

@@ -97,6 +97,5 @@ TEST(Loop, DropsPostsAfterStop) {
   EXPECT_EQ(*token, 0);
 }
 
-
 }  // namespace
 }  // namespace gloo::runtime

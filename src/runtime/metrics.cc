@@ -62,7 +62,8 @@ class MetricsImpl final : public Metrics {
     absl::MutexLock lock(&mutex_);
     auto& slot = gauges_[{name, labels}];
     if (!slot) {
-      slot = std::make_unique<GaugeImpl>(prometheus::BuildGauge().Name(name).Help(help).Register(registry_).Add(labels));
+      slot =
+          std::make_unique<GaugeImpl>(prometheus::BuildGauge().Name(name).Help(help).Register(registry_).Add(labels));
     }
     return *slot;
   }

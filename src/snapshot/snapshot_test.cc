@@ -57,8 +57,7 @@ TEST(Snapshot, LeavesOutWhatRefersToNothingAndWhatRefersToThat) {
   Snapshot s;
   std::vector<std::string> violations;
   const auto scope = MakeResource(Type::kScopedRoute, "s", "s", {{Type::kRoute, "r"}});
-  const Delta d =
-      s.Apply({.upserts = {scope, Route("r", {{Type::kCluster, "gone"}}), Route("ok", {})}}, &violations);
+  const Delta d = s.Apply({.upserts = {scope, Route("r", {{Type::kCluster, "gone"}}), Route("ok", {})}}, &violations);
   ASSERT_EQ(d.upserts.size(), 1u);
   EXPECT_EQ(d.upserts[0]->ref.name, "ok");
   EXPECT_THAT(violations,
@@ -71,8 +70,8 @@ TEST(Snapshot, AnUpsertMayNotNeedWhatTheSameDeltaRemoves) {
   Snapshot s;
   std::vector<std::string> violations;
   s.Apply({.upserts = {Cluster("c"), Route("r", {})}}, &violations);
-  const Delta d =
-      s.Apply({.upserts = {Route("r", {{Type::kCluster, "c"}}, "r2")}, .removals = {{Type::kCluster, "c"}}}, &violations);
+  const Delta d = s.Apply({.upserts = {Route("r", {{Type::kCluster, "c"}}, "r2")}, .removals = {{Type::kCluster, "c"}}},
+                          &violations);
   EXPECT_THAT(d.upserts, IsEmpty());
   EXPECT_EQ(d.removals.size(), 1u);
   EXPECT_EQ(violations.size(), 1u);
@@ -170,8 +169,8 @@ TEST(Secrets, RenamingKeepsTheRest) {
 TEST(Secrets, AReferenceMayBeAnsweredByAWildcard) {
   Snapshot s;
   std::vector<std::string> violations;
-  const Delta d = s.Apply(
-      {.upserts = {SecretNamed("*.b.c", "k"), Cluster("c", "c", {{Type::kSecret, "a.b.c"}})}}, &violations);
+  const Delta d =
+      s.Apply({.upserts = {SecretNamed("*.b.c", "k"), Cluster("c", "c", {{Type::kSecret, "a.b.c"}})}}, &violations);
   EXPECT_EQ(d.upserts.size(), 2u);
   EXPECT_THAT(violations, IsEmpty());
 }

@@ -43,9 +43,8 @@ bool DecodeBody(std::string_view bytes, model::Object& object) {
     default:
       return false;
   }
-  return std::visit(
-      [&](auto& message) { return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())); },
-      object.body);
+  return std::visit([&](auto& message) { return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())); },
+                    object.body);
 }
 
 std::string EncodeData(const std::map<std::string, std::string>& data) {

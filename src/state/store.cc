@@ -99,8 +99,9 @@ absl::StatusOr<std::unique_ptr<Database>> OpenOrBegin(const std::string& path) {
 }
 
 absl::Status LoadObjects(Database& db, std::vector<model::ObjectPtr>& out) {
-  GLOO_ASSIGN_OR_RETURN(Statement rows, Statement::Prepare(db, "SELECT kind, ns, name, generation, created, hash, "
-                                                               "source, location, document, line, body FROM objects"));
+  GLOO_ASSIGN_OR_RETURN(Statement rows, Statement::Prepare(db,
+                                                           "SELECT kind, ns, name, generation, created, hash, "
+                                                           "source, location, document, line, body FROM objects"));
   while (true) {
     GLOO_ASSIGN_OR_RETURN(const bool row, rows.Step());
     if (!row) return absl::OkStatus();
@@ -251,9 +252,8 @@ class SqliteStore final : public Store {
       bool stop;
       {
         absl::MutexLock lock(&mutex_);
-        const auto asked = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-          return stop_ || flushes_wanted_ > flushes_done_;
-        };
+        const auto asked = [this]()
+                               ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stop_ || flushes_wanted_ > flushes_done_; };
         const auto work = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return asked() || !pending_.empty(); };
         // After a failure what waits waits on, unless somebody asks.
         if (failed) {
@@ -329,8 +329,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& folder) {
   GLOO_ASSIGN_OR_RETURN(auto lock, FolderLock::Take(folder));
   auto db = OpenOrBegin(FileOf(folder));
   if (!db.ok()) {
-    return absl::Status(db.status().code(), "cannot open " + FileOf(folder) + ": " +
-                                                std::string(db.status().message()));
+    return absl::Status(db.status().code(),
+                        "cannot open " + FileOf(folder) + ": " + std::string(db.status().message()));
   }
   return std::make_unique<SqliteStore>(folder, std::move(lock), *std::move(db));
 }

@@ -30,10 +30,10 @@ struct SavedData {
 
 // One commit of changes; later values of a key replace earlier ones that still wait.
 struct Write {
-  std::vector<model::ObjectPtr> good;         // upserted
-  std::vector<SavedStatus> statuses;          // upserted
-  std::vector<SavedData> data;                // upserted: the last good secrets and artifacts (file mode 0600)
-  std::vector<model::ObjectKey> gone;         // both good form and status
+  std::vector<model::ObjectPtr> good;  // upserted
+  std::vector<SavedStatus> statuses;   // upserted
+  std::vector<SavedData> data;         // upserted: the last good secrets and artifacts (file mode 0600)
+  std::vector<model::ObjectKey> gone;  // both good form and status
   std::vector<std::pair<bool, model::DataKey>> gone_data;  // secret?, key
 };
 

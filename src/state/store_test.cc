@@ -98,13 +98,13 @@ TEST_F(StoreTest, KeepsAllOfAnObject) {
   EXPECT_EQ(got.created, put.created);
   EXPECT_EQ(got.origin, put.origin);
   EXPECT_EQ(got.hash, put.hash);
-  EXPECT_EQ(std::get<v1::Upstream>(got.body).SerializeAsString(),
-            std::get<v1::Upstream>(put.body).SerializeAsString());
+  EXPECT_EQ(std::get<v1::Upstream>(got.body).SerializeAsString(), std::get<v1::Upstream>(put.body).SerializeAsString());
 }
 
 TEST_F(StoreTest, KeepsStatusesAndData) {
-  Open()->Put({.statuses = {Status("a", "Accepted")},
-               .data = {Data(true, "tls", {{"tls.crt", std::string("\0\n", 2)}, {"empty", ""}}), Data(false, "tls", {})}});
+  Open()->Put(
+      {.statuses = {Status("a", "Accepted")},
+       .data = {Data(true, "tls", {{"tls.crt", std::string("\0\n", 2)}, {"empty", ""}}), Data(false, "tls", {})}});
   const auto loaded = Open()->Load();
   ASSERT_THAT(loaded.statuses, SizeIs(1));
   EXPECT_EQ(loaded.statuses[0].key.name, "a");

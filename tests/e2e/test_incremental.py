@@ -95,10 +95,10 @@ def states(gateway):
 def difference(before, after):
     """What differs, for the message of a failure."""
     out = []
-    for role in sorted(before[0].keys() | after[0].keys()):
+    for served in sorted(before[0].keys() | after[0].keys()):
         for kind in ("secrets", "endpoints", "clusters", "routes", "scopedRoutes", "extensionConfigs", "listeners"):
-            one, two = (x[0].get(role, {}).get(kind, {}) for x in (before, after))
-            out += [f"{role} {kind} {name}: {one.get(name)} -> {two.get(name)}"
+            one, two = (x[0].get(served, {}).get(kind, {}) for x in (before, after))
+            out += [f"{served} {kind} {name}: {one.get(name)} -> {two.get(name)}"
                     for name in sorted(one.keys() | two.keys()) if one.get(name) != two.get(name)]
     out += [f"{key}: {before[1].get(key)} -> {after[1].get(key)}"
             for key in sorted(before[1].keys() | after[1].keys()) if before[1].get(key) != after[1].get(key)]
