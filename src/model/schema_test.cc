@@ -53,10 +53,9 @@ std::vector<std::string> Samples() {
       Upstream(StrCat(
           R"("type": "static", "serviceInfo": {"type": "REST"}, "functions": [{"name": "f", "spec": {"path": "/"}}], )",
           hosts)),
-      Upstream(StrCat(
-          R"("type": "static", "serviceInfo": {"type": "REST"}, )"
-          R"("functions": [{"name": "f", "spec": {"subject": "s"}}], )",
-          hosts)),
+      Upstream(StrCat(R"("type": "static", "serviceInfo": {"type": "REST"}, )"
+                      R"("functions": [{"name": "f", "spec": {"subject": "s"}}], )",
+                      hosts)),
       Upstream(StrCat(R"("type": "static", "functions": [{"name": "f", "spec": {"path": "/"}}], )", hosts)),
       Upstream(StrCat(R"("type": "static", "functions": [{"name": "f"}], )", hosts)),
       Upstream(StrCat(R"("type": "nats", "functions": [{"name": "f", "spec": {"subject": "s"}}], )", hosts)),

@@ -1,11 +1,12 @@
+#include <algorithm>
+#include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "runtime/loop.h"
 
 namespace gloo::runtime {
@@ -28,8 +29,9 @@ class FakeTimer final : public Timer {
 class FakeLoopImpl final : public FakeLoop {
  public:
   void Post(absl::AnyInvocable<void()> fn) override {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (!stopped_) posted_.push_back(std::move(fn));
+    changed_.notify_one();
   }
 
   std::unique_ptr<Timer> After(absl::Duration delay, absl::AnyInvocable<void()> fn) override {
@@ -60,24 +62,23 @@ class FakeLoopImpl final : public FakeLoop {
   void Run() override {
     while (true) {
       RunPosted();
-      absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(this, &FakeLoopImpl::HasWork));
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return stopped_ || !posted_.empty(); });
       if (stopped_) return;
     }
   }
 
   void Stop() override {
     std::deque<absl::AnyInvocable<void()>> dropped;  // destroyed without the lock
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     stopped_ = true;
     dropped.swap(posted_);
+    changed_.notify_one();
   }
 
  private:
-  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopped_ || !posted_.empty(); }
-
   absl::AnyInvocable<void()> TakePosted() {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     if (posted_.empty()) return nullptr;
     auto fn = std::move(posted_.front());
     posted_.pop_front();
@@ -85,14 +86,16 @@ class FakeLoopImpl final : public FakeLoop {
   }
 
   bool stopped() const {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     return stopped_;
   }
 
   const std::thread::id owner_ = std::this_thread::get_id();
-  mutable absl::Mutex mutex_;
-  std::deque<absl::AnyInvocable<void()>> posted_ ABSL_GUARDED_BY(mutex_);
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  std::deque<absl::AnyInvocable<void()>> posted_;
+  bool stopped_ = false;
 
   // Owner's thread only. Shared with the timers, which may outlive the loop in a test.
   std::shared_ptr<TimerMap> timers_ = std::make_shared<TimerMap>();

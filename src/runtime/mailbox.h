@@ -3,10 +3,9 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "runtime/loop.h"
 
 namespace gloo::runtime {
@@ -24,7 +23,7 @@ class Mailbox {
 
   void Push(T value) {
     {
-      absl::MutexLock lock(&state_->mutex);
+      std::lock_guard lock(state_->mutex);
       if (state_->waiting) {
         state_->merge(*state_->waiting, std::move(value));
         return;
@@ -34,7 +33,7 @@ class Mailbox {
     loop_.Post([state = state_] {
       std::unique_ptr<T> value;
       {
-        absl::MutexLock lock(&state->mutex);
+        std::lock_guard lock(state->mutex);
         value = std::move(state->waiting);
       }
       if (value) state->receive(std::move(*value));
@@ -46,8 +45,8 @@ class Mailbox {
     State(Merge m, Receive r) : merge(std::move(m)), receive(std::move(r)) {}
     const Merge merge;
     const Receive receive;
-    absl::Mutex mutex;
-    std::unique_ptr<T> waiting ABSL_GUARDED_BY(mutex);
+    std::mutex mutex;
+    std::unique_ptr<T> waiting;  // guarded by mutex
   };
 
   Loop& loop_;

@@ -7,10 +7,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <mutex>
 #include <utility>
-
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 
 namespace gloo::runtime {
 namespace {
@@ -49,7 +47,7 @@ class MetricsImpl final : public Metrics {
   // A name that is not Prometheus', or one name for two kinds, is a mistake in our code: noexcept ends the process at
   // the line that made it.
   Counter& counter(const std::string& name, const std::string& help, const Labels& labels) noexcept override {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     auto& slot = counters_[{name, labels}];
     if (!slot) {
       slot = std::make_unique<CounterImpl>(
@@ -59,7 +57,7 @@ class MetricsImpl final : public Metrics {
   }
 
   Gauge& gauge(const std::string& name, const std::string& help, const Labels& labels) noexcept override {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     auto& slot = gauges_[{name, labels}];
     if (!slot) {
       slot =
@@ -70,7 +68,7 @@ class MetricsImpl final : public Metrics {
 
   Histogram& histogram(const std::string& name, const std::string& help, const std::vector<double>& buckets,
                        const Labels& labels) noexcept override {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     auto& slot = histograms_[{name, labels}];
     if (!slot) {
       slot = std::make_unique<HistogramImpl>(
@@ -82,11 +80,11 @@ class MetricsImpl final : public Metrics {
   std::string Text() const override { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
 
  private:
-  mutable absl::Mutex mutex_;
+  std::mutex mutex_;  // guards the maps
   prometheus::Registry registry_;
-  std::map<MetricKey, std::unique_ptr<CounterImpl>> counters_ ABSL_GUARDED_BY(mutex_);
-  std::map<MetricKey, std::unique_ptr<GaugeImpl>> gauges_ ABSL_GUARDED_BY(mutex_);
-  std::map<MetricKey, std::unique_ptr<HistogramImpl>> histograms_ ABSL_GUARDED_BY(mutex_);
+  std::map<MetricKey, std::unique_ptr<CounterImpl>> counters_;
+  std::map<MetricKey, std::unique_ptr<GaugeImpl>> gauges_;
+  std::map<MetricKey, std::unique_ptr<HistogramImpl>> histograms_;
 };
 
 }  // namespace

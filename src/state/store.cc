@@ -5,15 +5,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "base/status_macros.h"
 #include "state/codec.h"
 #include "state/database.h"
@@ -37,7 +37,7 @@ constexpr char kSchema[] = R"(
     secret INTEGER NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, entries BLOB NOT NULL,
     PRIMARY KEY (secret, ns, name)) WITHOUT ROWID;
 )";
-constexpr absl::Duration kRetry = absl::Seconds(1);
+constexpr std::chrono::seconds kRetry{1};
 
 std::string FileOf(const std::string& folder) { return folder + "/state.db"; }
 
@@ -207,15 +207,16 @@ class SqliteStore final : public Store {
 
   ~SqliteStore() override {
     {
-      absl::MutexLock lock(&mutex_);
+      std::lock_guard lock(mutex_);
       stop_ = true;
     }
+    wake_.notify_one();
     thread_.join();
   }
 
   Loaded Load() override {
     Flush();
-    absl::MutexLock lock(&db_mutex_);
+    std::lock_guard lock(db_mutex_);
     Loaded out;
     absl::Status status = LoadObjects(*db_, out.good);
     if (status.ok()) status = LoadStatuses(*db_, out.statuses);
@@ -226,19 +227,22 @@ class SqliteStore final : public Store {
   }
 
   void Put(Write write) override {
-    absl::MutexLock lock(&mutex_);
-    pending_.Add(std::move(write));
+    {
+      std::lock_guard lock(mutex_);
+      pending_.Add(std::move(write));
+    }
+    wake_.notify_one();
   }
 
   void Flush() override {
-    absl::MutexLock lock(&mutex_);
+    std::unique_lock lock(mutex_);
     const uint64_t want = ++flushes_wanted_;
-    const auto done = [this, want]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return flushes_done_ >= want; };
-    mutex_.Await(absl::Condition(&done));
+    wake_.notify_one();
+    flushed_.wait(lock, [&] { return flushes_done_ >= want; });
   }
 
   absl::Status WriteStatus() const override {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     return status_;
   }
 
@@ -251,15 +255,13 @@ class SqliteStore final : public Store {
       bool checkpoint;
       bool stop;
       {
-        absl::MutexLock lock(&mutex_);
-        const auto asked = [this]()
-                               ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stop_ || flushes_wanted_ > flushes_done_; };
-        const auto work = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return asked() || !pending_.empty(); };
+        std::unique_lock lock(mutex_);
+        const auto asked = [this] { return stop_ || flushes_wanted_ > flushes_done_; };
         // After a failure what waits waits on, unless somebody asks.
         if (failed) {
-          mutex_.AwaitWithTimeout(absl::Condition(&asked), kRetry);
+          wake_.wait_for(lock, kRetry, asked);
         } else {
-          mutex_.Await(absl::Condition(&work));
+          wake_.wait(lock, [&] { return asked() || !pending_.empty(); });
         }
         pending = std::exchange(pending_, {});
         flushes = flushes_wanted_;
@@ -268,7 +270,7 @@ class SqliteStore final : public Store {
       }
       absl::Status status;
       {
-        absl::MutexLock lock(&db_mutex_);
+        std::lock_guard lock(db_mutex_);
         if (!pending.empty()) status = WriteAll(*db_, pending);
         if (absl::IsDataLoss(status)) {
           BeginAnew();
@@ -277,17 +279,18 @@ class SqliteStore final : public Store {
         // Commits are safe from our death as they are; a flush is safe from that of the machine too.
         if (status.ok() && checkpoint) status = db_->Execute("PRAGMA wal_checkpoint(FULL)");
       }
-      absl::MutexLock lock(&mutex_);
+      std::lock_guard lock(mutex_);
       failed = !status.ok();
       if (failed) pending_.AddOlder(std::move(pending));
       status_ = std::move(status);
       flushes_done_ = flushes;
+      flushed_.notify_all();
       if (stop && (failed || pending_.empty())) return;
     }
   }
 
-  // The old handle must let go of the file first.
-  void BeginAnew() ABSL_EXCLUSIVE_LOCKS_REQUIRED(db_mutex_) {
+  // With db_mutex_ held. The old handle must let go of the file first.
+  void BeginAnew() {
     const std::string path = FileOf(folder_);
     auto memory = Database::Open(":memory:", Database::Mode::kWrite);
     if (!memory.ok()) return;
@@ -299,16 +302,19 @@ class SqliteStore final : public Store {
   const std::string folder_;
   const std::unique_ptr<FolderLock> lock_;
 
-  // Never taken while mutex_ is held.
-  absl::Mutex db_mutex_;
-  std::unique_ptr<Database> db_ ABSL_GUARDED_BY(db_mutex_);
+  // Guards db_. Never taken while mutex_ is held.
+  std::mutex db_mutex_;
+  std::unique_ptr<Database> db_;
 
-  mutable absl::Mutex mutex_;
-  Pending pending_ ABSL_GUARDED_BY(mutex_);
-  uint64_t flushes_wanted_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t flushes_done_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Status status_ ABSL_GUARDED_BY(mutex_);
-  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  // Guards what follows.
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable flushed_;
+  Pending pending_;
+  uint64_t flushes_wanted_ = 0;
+  uint64_t flushes_done_ = 0;
+  absl::Status status_;
+  bool stop_ = false;
 
   std::thread thread_;
 };

@@ -10,9 +10,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 Fact Secret(const std::string& name) { return {Fact::Kind::kSecret, "default", name, ""}; }
-Unit Routes(const std::string& name) {
-  return {Unit::Stage::kRoutes, {model::Kind::kVirtualService, "default", name}};
-}
+Unit Routes(const std::string& name) { return {Unit::Stage::kRoutes, {model::Kind::kVirtualService, "default", name}}; }
 
 std::vector<std::string> Readers(const Dependencies& dependencies, const Fact& fact) {
   std::vector<std::string> names;

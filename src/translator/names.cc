@@ -62,9 +62,10 @@ bool NormalizeDomain(std::string_view written, std::string* domain, std::string*
     }
     for (char c : label) {
       if (IsLabelChar(c)) continue;
-      *error = Cat(JsonQuote(written), " holds ",
-                   static_cast<unsigned char>(c) >= 0x80 ? "a letter beyond ASCII; write its punycode form (\"xn--...\")"
-                                                         : Cat(JsonQuote(std::string(1, c)), ", which no host name has"));
+      *error =
+          Cat(JsonQuote(written), " holds ",
+              static_cast<unsigned char>(c) >= 0x80 ? "a letter beyond ASCII; write its punycode form (\"xn--...\")"
+                                                    : Cat(JsonQuote(std::string(1, c)), ", which no host name has"));
       return false;
     }
     if (label.size() == rest.size()) break;
@@ -85,8 +86,9 @@ std::string HeaderName(std::string_view written, HeaderUse use, std::string_view
   bool valid = !token.empty();
   for (char c : token) valid = valid && IsTokenChar(c);
   if (!valid) {
-    issues.Error(field, "BadHeaderName",
-                 Cat(JsonQuote(written), " is no header name; letters, digits and any of -_.!#$%&'*+^`|~ are possible"));
+    issues.Error(
+        field, "BadHeaderName",
+        Cat(JsonQuote(written), " is no header name; letters, digits and any of -_.!#$%&'*+^`|~ are possible"));
     return "";
   }
   if (name == kScopeHeader) {

@@ -28,7 +28,8 @@ TEST(NamesTest, DomainsAreAsHostsAreMatched) {
 
 TEST(NamesTest, DomainsSayWhatIsWrong) {
   EXPECT_EQ(Domain(""), "error: a domain must not be empty; \"*\" means every host");
-  EXPECT_EQ(Domain("a.*.test"), "error: \"a.*.test\" has a wildcard inside; only \"*.example.com\" and \"*\" are possible");
+  EXPECT_EQ(Domain("a.*.test"),
+            "error: \"a.*.test\" has a wildcard inside; only \"*.example.com\" and \"*\" are possible");
   EXPECT_EQ(Domain("a.test:80"),
             "error: \"a.test:80\" has a port; a domain matches whatever the port is, write it without");
   EXPECT_EQ(Domain("a..test"), "error: \"a..test\" has a label of 0 characters; 1 to 63 are possible");

@@ -139,7 +139,9 @@ void Translator::Impl::AddConflicts(const model::ObjectKey& key, std::vector<Iss
     // Without a form in force it claims nothing.
     auto owner = role_owners_.find(key.name);
     if (role_nodes_.at(key).in_force == nullptr || owner == role_owners_.end() || owner->second == key) return;
-    issues->push_back({Severity::kError, "RoleTaken", "metadata.name",
+    issues->push_back({Severity::kError,
+                       "RoleTaken",
+                       "metadata.name",
                        Cat("role ", JsonQuote(key.name), " is defined by the older ", model::ToString(owner->second)),
                        {}});
     return;
@@ -152,7 +154,9 @@ void Translator::Impl::AddConflicts(const model::ObjectKey& key, std::vector<Iss
     const model::ObjectKey& owner = owners_.at(claim);
     if (owner == key) continue;
     taken.emplace(claim.role, claim.domain);
-    issues->push_back({Severity::kError, "DomainTaken", held.path,
+    issues->push_back({Severity::kError,
+                       "DomainTaken",
+                       held.path,
                        Cat(JsonQuote(claim.domain), " on listener ", JsonQuote(claim.listener), " of role ",
                            JsonQuote(claim.role), " is held by the older ", model::ToString(owner)),
                        {}});
@@ -161,7 +165,9 @@ void Translator::Impl::AddConflicts(const model::ObjectKey& key, std::vector<Iss
     if (!claim.is_server_name() || taken.count({claim.role, claim.domain}) > 0) continue;
     const model::ObjectKey& owner = owners_.at(claim);
     if (owner == key || virtual_services_.at(owner).secret == node.secret) continue;
-    issues->push_back({Severity::kWarning, "ServerNameTaken", held.path,
+    issues->push_back({Severity::kWarning,
+                       "ServerNameTaken",
+                       held.path,
                        Cat("the certificate of server name ", JsonQuote(claim.domain), " in role ",
                            JsonQuote(claim.role), " is chosen by the older ", model::ToString(owner)),
                        {}});

@@ -56,7 +56,8 @@ void Registry::Add(std::unique_ptr<RoutePlugin> plugin) {
   }
   for (int i = 0; i < message->field_count(); ++i) {
     const google::protobuf::FieldDescriptor* field = message->field(i);
-    if (!impl_->extensions.emplace(field->json_name(), field).second) DoubleName("route extensions", field->json_name());
+    if (!impl_->extensions.emplace(field->json_name(), field).second)
+      DoubleName("route extensions", field->json_name());
     if (field->name() != field->json_name() && !impl_->extensions.emplace(field->name(), field).second) {
       DoubleName("route extensions", field->name());
     }

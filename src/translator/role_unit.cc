@@ -1,7 +1,7 @@
 #include "translator/role_unit.h"
 
-#include <google/protobuf/util/time_util.h>
 #include <arpa/inet.h>
+#include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <set>

@@ -121,8 +121,9 @@ void AddVerbs(const v1::RequestMatcher& matcher, RouteMatch* match, Issues& issu
     std::string lower = Lower(verb);
     for (std::string_view known : kKnown) {
       if (lower == Lower(known) && verb != known) {
-        issues.Error("", "BadVerb", Cat(JsonQuote(verb), " never matches: methods tell letter case; did you mean ",
-                                        JsonQuote(known), "?"));
+        issues.Error(
+            "", "BadVerb",
+            Cat(JsonQuote(verb), " never matches: methods tell letter case; did you mean ", JsonQuote(known), "?"));
       }
     }
     if (std::find(verbs.begin(), verbs.end(), verb) == verbs.end()) verbs.push_back(verb);

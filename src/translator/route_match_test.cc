@@ -49,9 +49,10 @@ TEST(RouteMatchTest, OneVerbIsExactSeveralAreAnExpression) {
 }
 
 TEST(RouteMatchTest, AnEmptyValueIsPresence) {
-  RouteMatch match = One("request_matcher { headers { key: 'X-A' value { exact: '' } } "
-                         "headers { key: 'x-b' value { present: false } } "
-                         "query_params { key: 'q' value { regex: '[0-9]' } } }");
+  RouteMatch match =
+      One("request_matcher { headers { key: 'X-A' value { exact: '' } } "
+          "headers { key: 'x-b' value { present: false } } "
+          "query_params { key: 'q' value { regex: '[0-9]' } } }");
   EXPECT_EQ(match.headers(0).name(), "x-a");
   EXPECT_TRUE(match.headers(0).present_match());
   EXPECT_TRUE(match.headers(1).present_match());
@@ -80,7 +81,8 @@ TEST(RouteMatchTest, SaysWhatIsWrong) {
   EXPECT_THAT(Mistakes("request_matcher { verbs: 'G ET' }"), ElementsAre(HasSubstr("is no HTTP method")));
   EXPECT_THAT(Mistakes("request_matcher { headers { key: 'a b' value { exact: 'x' } } }"),
               ElementsAre(HasSubstr("error: requestMatcher.headers[\"a b\"]: ")));
-  EXPECT_THAT(Mistakes("event_matcher {}"), ElementsAre("error: eventMatcher.eventType: an event needs a type (Required)"));
+  EXPECT_THAT(Mistakes("event_matcher {}"),
+              ElementsAre("error: eventMatcher.eventType: an event needs a type (Required)"));
 }
 
 TEST(CoverageTest, ABroaderPrefixTakesAll) {

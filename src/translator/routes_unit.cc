@@ -92,7 +92,8 @@ class RouteTranslation {
       return false;
     }
     if (total > std::numeric_limits<uint32_t>::max()) {
-      issues.Error("multipleDestinations", "TooMuchWeight", Cat("weights add up to ", total, "; 4294967295 is the most"));
+      issues.Error("multipleDestinations", "TooMuchWeight",
+                   Cat("weights add up to ", total, "; 4294967295 is the most"));
       return false;
     }
     std::vector<WeightedCluster::ClusterWeight> parts;
@@ -157,8 +158,8 @@ class RouteTranslation {
     return upstream;
   }
 
-  bool Function(const v1::FunctionDestination& destination, const v1::Route& route, Route* out,
-                FilterConfigs* filters, std::string* cluster, Issues& issues) {
+  bool Function(const v1::FunctionDestination& destination, const v1::Route& route, Route* out, FilterConfigs* filters,
+                std::string* cluster, Issues& issues) {
     const std::string& name = destination.function_name();
     if (name.empty()) issues.Error("functionName", "Required", "names no function");
     model::DataKey key;
@@ -305,8 +306,7 @@ RoutesOutput TranslateRoutes(const Registry& registry, const model::Object& obje
     result.clusters.push_back(cluster);
     needs.push_back({snapshot::Type::kCluster, cluster});
   }
-  result.routes =
-      snapshot::MakeResource(snapshot::Type::kRoute, name, Serialize(configuration), {}, std::move(needs));
+  result.routes = snapshot::MakeResource(snapshot::Type::kRoute, name, Serialize(configuration), {}, std::move(needs));
   return result;
 }
 

@@ -31,9 +31,7 @@ const std::string* CertificateChain(const model::NamedData& data) {
 
 const std::string* PrivateKey(const model::NamedData& data) { return FindKey(data, {"tls.key", "private_key"}); }
 
-const std::string* CertificateAuthority(const model::NamedData& data) {
-  return FindKey(data, {"ca.crt", "root_ca"});
-}
+const std::string* CertificateAuthority(const model::NamedData& data) { return FindKey(data, {"ca.crt", "root_ca"}); }
 
 std::string CheckSecret(const model::NamedData& data) {
   const std::string* chain = CertificateChain(data);

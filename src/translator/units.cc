@@ -109,9 +109,9 @@ class RecordingInputs final : public translator::Inputs {
       return "";
     }
     if (!state->error.empty()) {
-      issues.Warning(field, "BadSecret",
-                     Cat("secret ", quoted, ": ", state->error,
-                         state->last_good ? "; what it held before stays in force" : ""));
+      issues.Warning(
+          field, "BadSecret",
+          Cat("secret ", quoted, ": ", state->error, state->last_good ? "; what it held before stays in force" : ""));
     }
     snapshot::ResourcePtr resource;
     if (const model::NamedData* data = state->in_force()) {
@@ -243,9 +243,7 @@ void Translator::Impl::RunUpstream(const model::ObjectKey& key) {
   dependencies_.SetReads({Unit::Stage::kUpstream, key}, std::move(facts));
 
   if (before.face != node.output.face) TouchReaders({Fact::Kind::kUpstream, key.ns, key.name, ""});
-  auto touch = [&](const std::string& function) {
-    TouchReaders({Fact::Kind::kFunction, key.ns, key.name, function});
-  };
+  auto touch = [&](const std::string& function) { TouchReaders({Fact::Kind::kFunction, key.ns, key.name, function}); };
   for (const auto& [name, face] : node.output.functions) {
     auto old = before.functions.find(name);
     if (old == before.functions.end() || old->second.hash != face.hash) touch(name);

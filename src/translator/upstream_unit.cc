@@ -93,8 +93,9 @@ void TranslateCluster(const Registry& registry, const model::Object& object, Inp
     warms.push_back(out->endpoints->ref);
   }
   std::sort(secrets->begin(), secrets->end(), [](const auto& a, const auto& b) { return a->ref < b->ref; });
-  secrets->erase(std::unique(secrets->begin(), secrets->end(), [](const auto& a, const auto& b) { return a->ref == b->ref; }),
-                 secrets->end());
+  secrets->erase(
+      std::unique(secrets->begin(), secrets->end(), [](const auto& a, const auto& b) { return a->ref == b->ref; }),
+      secrets->end());
   for (const snapshot::ResourcePtr& secret : *secrets) warms.push_back(secret->ref);
   out->secrets = std::move(*secrets);
   out->cluster = snapshot::MakeResource(snapshot::Type::kCluster, name, Serialize(cluster), std::move(warms));
@@ -110,15 +111,15 @@ void TranslateFunctions(const Registry& registry, const model::Object& object, U
                  Cat("no service type ", JsonQuote(type), Suggestion(type, registry.Known(v1::FUNCTION_SPEC))));
   }
   if (plugin == nullptr && !has_service && upstream.functions_size() > 0) {
-    issues.Error("spec.functions", "NoServiceInfo",
-                 Cat("functions of an upstream of type ", JsonQuote(type), " need serviceInfo.type; known: ",
-                     [&registry] {
-                       std::string known;
-                       for (const std::string& name : registry.Known(v1::FUNCTION_SPEC)) {
-                         known += known.empty() ? name : ", " + name;
-                       }
-                       return known;
-                     }()));
+    issues.Error(
+        "spec.functions", "NoServiceInfo",
+        Cat("functions of an upstream of type ", JsonQuote(type), " need serviceInfo.type; known: ", [&registry] {
+          std::string known;
+          for (const std::string& name : registry.Known(v1::FUNCTION_SPEC)) {
+            known += known.empty() ? name : ", " + name;
+          }
+          return known;
+        }()));
   }
   out->functions_plugin = plugin;
   std::string base = ContentHash({type, upstream.service_info().properties().value(),
@@ -144,7 +145,8 @@ void TranslateFunctions(const Registry& registry, const model::Object& object, U
     }
     face.hash = ContentHash({base, function.spec().type_url(), function.spec().value(), face.wrong ? "wrong" : ""});
     if (!out->functions.emplace(function.name(), std::move(face)).second) {
-      issues.Error("name", "DuplicateName", Cat("there is a function ", JsonQuote(function.name()), " before this one"));
+      issues.Error("name", "DuplicateName",
+                   Cat("there is a function ", JsonQuote(function.name()), " before this one"));
     }
   }
 }

@@ -27,9 +27,9 @@ struct Method {
 // From "/package.Service/Method"; nullopt where it is not served.
 std::optional<Method> ParseMethod(const std::string& path);
 
-using Message = std::variant<envoy::service::discovery::v3::DeltaDiscoveryRequest,
-                             envoy::service::discovery::v3::DiscoveryRequest,
-                             envoy::service::status::v3::ClientStatusRequest>;
+using Message =
+    std::variant<envoy::service::discovery::v3::DeltaDiscoveryRequest, envoy::service::discovery::v3::DiscoveryRequest,
+                 envoy::service::status::v3::ClientStatusRequest>;
 
 class Call;
 

@@ -76,8 +76,8 @@ struct ServerOptions {
   // Pings on an idle connection find peers that are gone without a word.
   absl::Duration keepalive_time = absl::Seconds(30);
   absl::Duration keepalive_timeout = absl::Seconds(10);
-  // How long an acknowledged resource waits for the client to ask for what it warms, and a client that reconnects has to
-  // name all that it holds before anything is removed from it.
+  // How long an acknowledged resource waits for the client to ask for what it warms, and a client that reconnects has
+  // to name all that it holds before anything is removed from it.
   absl::Duration grace = absl::Milliseconds(500);
 };
 

@@ -64,8 +64,7 @@ void ServerImpl::Stream::OnAck(Type type, const NamedVersions& resources, absl::
   for (Observer* observer : server.observers_) observer->OnAck(client.node_id, type, resources);
 }
 
-void ServerImpl::Stream::OnNack(Type type, const NamedVersions& resources, const std::string& message,
-                                bool isolated) {
+void ServerImpl::Stream::OnNack(Type type, const NamedVersions& resources, const std::string& message, bool isolated) {
   ++client.nacks;
   client.last_error = message;
   server.counters_->nacks.Add();
@@ -158,10 +157,10 @@ absl::Status ServerImpl::Identify(Stream& stream, const envoy::config::core::v3:
   }
   AskForUnknown(*role);
   stream.role = role.get();
-  stream.session = std::make_unique<Session>(loop_, role->snapshot, stream,
-                                             SessionOptions{.delta = client.delta,
-                                                            .max_response_bytes = options_.max_response_bytes,
-                                                            .grace = options_.grace});
+  stream.session = std::make_unique<Session>(
+      loop_, role->snapshot, stream,
+      SessionOptions{
+          .delta = client.delta, .max_response_bytes = options_.max_response_bytes, .grace = options_.grace});
   role->streams.push_back(&stream);
   std::vector<Stream*>& of_node = nodes_[client.node_id];
   of_node.push_back(&stream);

@@ -10,8 +10,7 @@ using snapshot::ResourcePtr;
 using snapshot::ResourceRef;
 using snapshot::Type;
 
-Session::Session(runtime::Loop& loop, const snapshot::Snapshot& snapshot, SessionEvents& events,
-                 SessionOptions options)
+Session::Session(runtime::Loop& loop, const snapshot::Snapshot& snapshot, SessionEvents& events, SessionOptions options)
     : loop_(loop), snapshot_(snapshot), events_(events), options_(options) {}
 
 Session::~Session() = default;

@@ -231,8 +231,7 @@ std::optional<ResourceRef> Session::WarmingBlockedBy(const Resource& resource, L
     }
     const Entry& warmed = it->second;
     const ResourcePtr current = Current(ref.type, ref.name);
-    const bool refused =
-        warmed.refusal != nullptr && current != nullptr && warmed.refusal->version == current->version;
+    const bool refused = warmed.refusal != nullptr && current != nullptr && warmed.refusal->version == current->version;
     if (warmed.acked == nullptr && !refused && !(warmed.absent && current == nullptr)) return ref;
   }
   return std::nullopt;

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr char kInputs[] = "tests/golden/inputs";
 constexpr char kOutputs[] = "tests/golden/outputs";
-constexpr const char* kTypeFiles[snapshot::kTypeCount] = {"secrets", "endpoints", "clusters",  "routes",
+constexpr const char* kTypeFiles[snapshot::kTypeCount] = {"secrets", "endpoints",  "clusters", "routes",
                                                           "scopes",  "extensions", "listeners"};
 
 bool Updating() { return std::getenv("GLOO_UPDATE_GOLDEN") != nullptr; }
@@ -34,8 +34,8 @@ std::string ReadFile(const fs::path& path) {
 // Any messages are shown by what is in them.
 std::string Text(const snapshot::Resource& resource) {
   std::string url(snapshot::TypeUrl(resource.ref.type));
-  const auto* type = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
-      url.substr(url.rfind('/') + 1));
+  const auto* type =
+      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(url.substr(url.rfind('/') + 1));
   std::unique_ptr<google::protobuf::Message> message(
       google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
   if (!message->ParseFromString(resource.body)) return "cannot be parsed\n";

@@ -32,7 +32,8 @@ std::string Header(const std::string& kind, const std::string& ns, const std::st
 
 std::string Upstream(Random& random, const std::string& name) {
   std::string text = Header("Upstream", "default", name);
-  if (random.OneIn(12)) return text + "  type: static\n  spec: {hosts: [{addr: 10.0.0.1, port: 70000}]}\n";  // wrong by itself
+  if (random.OneIn(12))
+    return text + "  type: static\n  spec: {hosts: [{addr: 10.0.0.1, port: 70000}]}\n";  // wrong by itself
   text += "  type: static\n  spec:\n    hosts: [{addr: " + random.Of<std::string>({"10.0.0.1", "10.0.0.2", "a.test"}) +
           ", port: 80}]\n";
   if (random.OneIn(4)) text += "    http2: true\n";
@@ -54,12 +55,14 @@ std::string Upstream(Random& random, const std::string& name) {
 std::string Destination(Random& random) {
   std::string upstream = random.Of<std::string>({"u0", "u1", "u2", "u3", "missing"});
   if (random.OneIn(2)) return "{upstream: {name: " + upstream + "}}";
-  return "{function: {upstreamName: " + upstream + ", functionName: " + random.Of<std::string>({"f0", "f1", "f2"}) + "}}";
+  return "{function: {upstreamName: " + upstream + ", functionName: " + random.Of<std::string>({"f0", "f1", "f2"}) +
+         "}}";
 }
 
 std::string Route(Random& random) {
-  std::string text = "  - requestMatcher: {" + random.Of<std::string>({"pathPrefix: /a", "pathPrefix: /", "pathExact: /a/b",
-                                                                      "pathRegex: '/x[0-9]+'", "pathPrefix: /b"});
+  std::string text =
+      "  - requestMatcher: {" + random.Of<std::string>({"pathPrefix: /a", "pathPrefix: /", "pathExact: /a/b",
+                                                        "pathRegex: '/x[0-9]+'", "pathPrefix: /b"});
   if (random.OneIn(25)) text = "  - requestMatcher: {pathRegex: '(['";
   if (random.OneIn(4)) text += ", verbs: [GET, POST]";
   if (random.OneIn(4)) text += ", headers: {x-tier: gold}";
@@ -74,8 +77,10 @@ std::string Route(Random& random) {
   } else {
     text += "    singleDestination: " + Destination(random) + "\n";
   }
-  if (random.OneIn(3)) text += "    extensions: {timeout: 3s, responseTemplate: {body: 'x'}}\n";
-  else if (random.OneIn(6)) text += "    extensions: {parameters: {path: '/a/{id}'}}\n";
+  if (random.OneIn(3))
+    text += "    extensions: {timeout: 3s, responseTemplate: {body: 'x'}}\n";
+  else if (random.OneIn(6))
+    text += "    extensions: {parameters: {path: '/a/{id}'}}\n";
   return text;
 }
 
@@ -84,7 +89,8 @@ std::string VirtualService(Random& random, const std::string& name) {
   if (!random.OneIn(6)) {
     text += "  domains: [";
     for (int i = 0; i <= random.Below(3); ++i) {
-      text += random.Of<std::string>({"a.test", "b.test", "x.b.test", "'*.test'", "'*.b.test'", "'*'", "c.d.test"}) + ", ";
+      text +=
+          random.Of<std::string>({"a.test", "b.test", "x.b.test", "'*.test'", "'*.b.test'", "'*'", "c.d.test"}) + ", ";
     }
     if (random.OneIn(20)) text += "'bad domain', ";
     text += "]\n";
@@ -106,7 +112,8 @@ std::string Role(Random& random, const std::string& ns, const std::string& name)
   std::string text = Header("Role", ns, name) + "  listeners:\n";
   text += "  - {name: http, port: " + std::to_string(8000 + random.Below(2)) + "}\n";
   if (random.OneIn(2)) text += "  - {name: https, port: 8443, tls: true}\n";
-  if (random.OneIn(3)) text += "  - {name: second, port: 9000, tls: " + random.Of<std::string>({"true", "false"}) + "}\n";
+  if (random.OneIn(3))
+    text += "  - {name: second, port: 9000, tls: " + random.Of<std::string>({"true", "false"}) + "}\n";
   if (random.OneIn(8)) text += "  - {name: http, port: 7000}\n";  // a double name
   return text;
 }

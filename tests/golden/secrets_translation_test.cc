@@ -74,8 +74,8 @@ TEST(SecretsTest, TheLastGoodPairStays) {
   world.PutSecret(Pair("cert", "a.test"));
   world.Put(Secure("v", "a.test", "cert"));
   std::string good = Body(world, "a.test");
-  translator::Result result = world.PutSecret(
-      Data("cert", {{"tls.crt", PairFor("a.test").certificate}, {"tls.key", PairFor("other").key}}));
+  translator::Result result =
+      world.PutSecret(Data("cert", {{"tls.crt", PairFor("a.test").certificate}, {"tls.key", PairFor("other").key}}));
   EXPECT_TRUE(result.deltas.empty());
   EXPECT_EQ(Body(world, "a.test"), good);
   const translator::Report& report = world.ReportOf("VirtualService default/v");
@@ -106,10 +106,12 @@ TEST(SecretsTest, TheOlderKeepsAServerName) {
 
 TEST(SecretsTest, UpstreamSecretsTravelBySds) {
   World world;
-  world.Put(Read("{kind: Upstream, apiVersion: gloo.solo.io/v1, metadata: {name: u}, spec: {type: static, spec: {hosts: "
-                 "[{addr: 10.0.0.1, port: 443}], tls: {sni: a.test, caSecretRef: ca, clientCertSecretRef: cert}}}}"));
-  world.Put(Read("{kind: VirtualService, apiVersion: gloo.solo.io/v1, metadata: {name: v}, spec: {routes: "
-                 "[{singleDestination: {upstream: {name: u}}}]}}"));
+  world.Put(
+      Read("{kind: Upstream, apiVersion: gloo.solo.io/v1, metadata: {name: u}, spec: {type: static, spec: {hosts: "
+           "[{addr: 10.0.0.1, port: 443}], tls: {sni: a.test, caSecretRef: ca, clientCertSecretRef: cert}}}}"));
+  world.Put(
+      Read("{kind: VirtualService, apiVersion: gloo.solo.io/v1, metadata: {name: v}, spec: {routes: "
+           "[{singleDestination: {upstream: {name: u}}}]}}"));
   EXPECT_EQ(world.ReportOf("Upstream default/u").reason, "SecretNotFound");
   EXPECT_EQ(world.ReportOf("VirtualService default/v").reason, "UpstreamNotReady");
   EXPECT_THAT(world.Names(snapshot::Type::kCluster), IsEmpty());

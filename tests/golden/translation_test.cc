@@ -89,8 +89,9 @@ TEST(TranslationTest, LastGoodFormStaysInForce) {
   world.Put(Read(kUpstream));
   world.Put(Read(VirtualService("v", "domains: [a.test], routes: [" + RouteTo("u") + "]"), 1, 1));
   snapshot::ResourcePtr good = world.Role("ingress").Find(snapshot::Type::kRoute, "default/v");
-  std::string wrong = "domains: [b.test], routes: [{requestMatcher: {pathRegex: '(['}, singleDestination: {upstream: "
-                      "{name: u}}}]";
+  std::string wrong =
+      "domains: [b.test], routes: [{requestMatcher: {pathRegex: '(['}, singleDestination: {upstream: "
+      "{name: u}}}]";
   translator::Result result = world.Put(Read(VirtualService("v", wrong), 1, 2));
   EXPECT_TRUE(result.deltas.empty());
   EXPECT_EQ(world.Role("ingress").Find(snapshot::Type::kRoute, "default/v"), good);
@@ -156,8 +157,9 @@ TEST(TranslationTest, TheTableListsWildcardsAndWhatTheyCover) {
 TEST(TranslationTest, ARoleThatGoesTakesAllWithIt) {
   World world;
   world.Put(Read(kUpstream));
-  world.Put(Read("{kind: Role, apiVersion: gloo.solo.io/v1, metadata: {name: edge}, spec: {listeners: [{name: a, port: "
-                 "80}]}}"));
+  world.Put(
+      Read("{kind: Role, apiVersion: gloo.solo.io/v1, metadata: {name: edge}, spec: {listeners: [{name: a, port: "
+           "80}]}}"));
   world.Put(Read(VirtualService("v", "roles: [edge, ingress], routes: [" + RouteTo("u") + "]")));
   EXPECT_THAT(world.Names(snapshot::Type::kScopedRoute, "edge"), ElementsAre("a|*"));
   EXPECT_EQ(world.Role("edge").Find(snapshot::Type::kRoute, "default/v"),
@@ -205,9 +207,11 @@ TEST(TranslationTest, ResourcesOfAnObject) {
 TEST(TranslationTest, AFunctionChangeReachesOnlyItsRoutes) {
   World world;
   auto upstream = [](const std::string& f, const std::string& host) {
-    return Read("{kind: Upstream, apiVersion: gloo.solo.io/v1, metadata: {name: u}, spec: {type: static, spec: {hosts: "
-                "[{addr: " + host + ", port: 80}]}, serviceInfo: {type: REST}, functions: [{name: f, spec: {path: '" + f +
-                "'}}, {name: g, spec: {path: /g}}]}}");
+    return Read(
+        "{kind: Upstream, apiVersion: gloo.solo.io/v1, metadata: {name: u}, spec: {type: static, spec: {hosts: "
+        "[{addr: " +
+        host + ", port: 80}]}, serviceInfo: {type: REST}, functions: [{name: f, spec: {path: '" + f +
+        "'}}, {name: g, spec: {path: /g}}]}}");
   };
   auto call = [](const std::string& function) {
     return "routes: [{singleDestination: {function: {upstreamName: u, functionName: " + function + "}}}]";

@@ -101,9 +101,10 @@ Called Call(const std::string& function_text, const std::string& extensions) {
 }
 
 TEST(RestTest, PseudoHeadersAreMethodAndPath) {
-  Called out = Call("headers { key: ':path' value: '/a/{{ id }}' } headers { key: ':method' value: 'PUT' } "
-                    "headers { key: 'X-A' value: 'b' } query { key: 'q' value: '{{ id }}' } body: '{}'",
-                    "parameters { headers { key: ':path' value: '/x/{id}' } query { key: 'page' value: 'p{n}' } }");
+  Called out = Call(
+      "headers { key: ':path' value: '/a/{{ id }}' } headers { key: ':method' value: 'PUT' } "
+      "headers { key: 'X-A' value: 'b' } query { key: 'q' value: '{{ id }}' } body: '{}'",
+      "parameters { headers { key: ':path' value: '/x/{id}' } query { key: 'page' value: 'p{n}' } }");
   EXPECT_THAT(out.issues, IsEmpty());
   tmpl::TransformationConfig config = ConfigOf(out.filters);
   ASSERT_TRUE(config.request.has_value());
@@ -113,8 +114,8 @@ TEST(RestTest, PseudoHeadersAreMethodAndPath) {
   EXPECT_EQ(config.request->body, "{}");
   EXPECT_THAT(config.request->headers, ElementsAre(Pair("x-a", "b")));
   EXPECT_THAT(config.request->query, ElementsAre(Pair("q", "{{ id }}")));
-  EXPECT_THAT(config.request->extractors, ElementsAre(tmpl::Extractor{From::kPath, "", "/x/{id}"},
-                                                      tmpl::Extractor{From::kQuery, "page", "p{n}"}));
+  EXPECT_THAT(config.request->extractors,
+              ElementsAre(tmpl::Extractor{From::kPath, "", "/x/{id}"}, tmpl::Extractor{From::kQuery, "page", "p{n}"}));
 }
 
 TEST(RestTest, TheRoutesParametersComeFirst) {

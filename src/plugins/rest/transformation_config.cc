@@ -45,8 +45,8 @@ void TransformationBuilder::BuildRequest(const RestFunction& function, const Res
     AddExtractors(function.parameters(), {kMine, "parameters"}, &request.extractors, &request_extractors_, issues);
   }
   if (route != nullptr && route->has_parameters()) {
-    AddExtractors(route->parameters(), {Place::Owner::kRoute, "parameters"}, &request.extractors,
-                  &request_extractors_, issues);
+    AddExtractors(route->parameters(), {Place::Owner::kRoute, "parameters"}, &request.extractors, &request_extractors_,
+                  issues);
   }
   if (!function.path().empty()) request.path = function.path();
   if (!function.method().empty()) request.method = function.method();
@@ -79,8 +79,7 @@ void TransformationBuilder::BuildRequest(const RestFunction& function, const Res
   }
   for (int i = 0; i < function.remove_headers_size(); ++i) {
     Issues found;
-    std::string name =
-        translator::HeaderName(function.remove_headers(i), translator::HeaderUse::kChange, "", found);
+    std::string name = translator::HeaderName(function.remove_headers(i), translator::HeaderUse::kChange, "", found);
     for (const Issue& issue : found.items()) {
       Error({kMine, Cat("removeHeaders[", i, "]")}, issue.reason, issue.message, issues);
     }
@@ -140,8 +139,7 @@ void TransformationBuilder::BuildResponse(const RestFunction* function, const Re
   }
   for (int i = 0; i < written->remove_headers_size(); ++i) {
     Issues found;
-    std::string name =
-        translator::HeaderName(written->remove_headers(i), translator::HeaderUse::kChange, "", found);
+    std::string name = translator::HeaderName(written->remove_headers(i), translator::HeaderUse::kChange, "", found);
     for (const Issue& issue : found.items()) {
       Error({response_place_.owner, Cat(response_place_.path, ".removeHeaders[", i, "]")}, issue.reason, issue.message,
             issues);

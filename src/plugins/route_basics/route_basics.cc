@@ -23,13 +23,20 @@ using translator::HeaderUse;
 using translator::JsonQuote;
 
 const std::vector<std::string>& RetryConditions() {
-  static const auto* conditions = new std::vector<std::string>{
-      "5xx",          "gateway-error",  "reset",
-      "reset-before-request",           "connect-failure",
-      "envoy-ratelimited",              "retriable-4xx",
-      "refused-stream",                 "http3-post-connect-failure",
-      "cancelled",    "deadline-exceeded", "internal",
-      "resource-exhausted",             "unavailable"};
+  static const auto* conditions = new std::vector<std::string>{"5xx",
+                                                               "gateway-error",
+                                                               "reset",
+                                                               "reset-before-request",
+                                                               "connect-failure",
+                                                               "envoy-ratelimited",
+                                                               "retriable-4xx",
+                                                               "refused-stream",
+                                                               "http3-post-connect-failure",
+                                                               "cancelled",
+                                                               "deadline-exceeded",
+                                                               "internal",
+                                                               "resource-exhausted",
+                                                               "unavailable"};
   return *conditions;
 }
 

@@ -52,9 +52,11 @@ TEST(RouteBasicsTest, TimeoutAndRetries) {
 }
 
 TEST(RouteBasicsTest, HeaderValuesArePlainText) {
-  auto route = Apply("add_request_headers { key: 'X-Share' value: '100%' } "
-                     "add_response_headers { key: 'x-b' value: 'c' append: true } "
-                     "remove_request_headers: 'X-Secret' host_rewrite: 'b.test:80'").route;
+  auto route = Apply(
+                   "add_request_headers { key: 'X-Share' value: '100%' } "
+                   "add_response_headers { key: 'x-b' value: 'c' append: true } "
+                   "remove_request_headers: 'X-Secret' host_rewrite: 'b.test:80'")
+                   .route;
   EXPECT_EQ(route.request_headers_to_add(0).header().key(), "x-share");
   EXPECT_EQ(route.request_headers_to_add(0).header().value(), "100%%");
   EXPECT_EQ(route.request_headers_to_add(0).append_action(),
@@ -80,7 +82,8 @@ TEST(RouteBasicsTest, SaysWhatIsWrong) {
   EXPECT_THAT(Apply("remove_request_headers: 'X-Gloo-Scope'").issues, ElementsAre(HasSubstr("(ProtectedHeader)")));
   EXPECT_THAT(Apply("add_response_headers { key: 'a b' value: 'x' }").issues,
               ElementsAre(HasSubstr("addResponseHeaders[0].key: \"a b\" is no header name")));
-  EXPECT_THAT(Apply("add_response_headers { key: 'a' value: 'x\\ny' }").issues, ElementsAre(HasSubstr("BadHeaderValue")));
+  EXPECT_THAT(Apply("add_response_headers { key: 'a' value: 'x\\ny' }").issues,
+              ElementsAre(HasSubstr("BadHeaderValue")));
   EXPECT_THAT(Apply("host_rewrite: 'a b'").issues, ElementsAre(HasSubstr("(BadHost)")));
 }
 

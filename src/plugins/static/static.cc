@@ -147,7 +147,8 @@ class StaticPlugin final : public translator::UpstreamPlugin {
     }
     bool has_authority = !written.ca_secret_ref().empty() || !written.ca_file().empty();
     if (written.insecure_skip_verify() && has_authority) {
-      issues.Error("insecureSkipVerify", "Contradiction", "cannot be true where authorities to verify against are given");
+      issues.Error("insecureSkipVerify", "Contradiction",
+                   "cannot be true where authorities to verify against are given");
     }
     tls::UpstreamTlsContext context;
     tls::CommonTlsContext* common = context.mutable_common_tls_context();
@@ -157,9 +158,8 @@ class StaticPlugin final : public translator::UpstreamPlugin {
     if (!name.empty()) {
       context.set_sni(name);
     } else {
-      bool all_named = std::all_of(spec.hosts().begin(), spec.hosts().end(), [](const StaticHost& host) {
-        return !IsIpAddress(Address(host.addr()));
-      });
+      bool all_named = std::all_of(spec.hosts().begin(), spec.hosts().end(),
+                                   [](const StaticHost& host) { return !IsIpAddress(Address(host.addr())); });
       if (!all_named && !written.insecure_skip_verify()) {
         issues.Error("sni", "Required",
                      "a host that is an IP address has no name to verify its certificate by; write the name here");
@@ -194,13 +194,12 @@ class StaticPlugin final : public translator::UpstreamPlugin {
       matcher->mutable_matcher()->set_exact(name);
     }
     if (written.ca_secret_ref().empty()) {
-      validation.mutable_trusted_ca()->set_filename(written.ca_file().empty() ? kSystemAuthorities
-                                                                              : written.ca_file());
+      validation.mutable_trusted_ca()->set_filename(written.ca_file().empty() ? kSystemAuthorities : written.ca_file());
       *common->mutable_validation_context() = std::move(validation);
       return true;
     }
-    std::string resource = inputs.SecretResource(written.ca_secret_ref(), Inputs::SecretUse::kCertificateAuthority,
-                                                 "caSecretRef", issues);
+    std::string resource =
+        inputs.SecretResource(written.ca_secret_ref(), Inputs::SecretUse::kCertificateAuthority, "caSecretRef", issues);
     if (resource.empty()) return false;
     auto* combined = common->mutable_combined_validation_context();
     *combined->mutable_default_validation_context() = std::move(validation);

@@ -51,8 +51,7 @@ Translation Translate(const std::string& text) {
   FakeInputs inputs;
   Issues issues;
   Translation out;
-  out.ready =
-      registry.upstream("static")->Translate(object, spec, inputs, &out.cluster, &out.endpoints, issues);
+  out.ready = registry.upstream("static")->Translate(object, spec, inputs, &out.cluster, &out.endpoints, issues);
   for (const Issue& issue : issues.items()) out.issues.push_back(ToString(issue));
   return out;
 }
@@ -105,8 +104,10 @@ TEST(StaticTest, SeveralNamesAreVerifiedEachByItsOwn) {
 }
 
 TEST(StaticTest, SecretsAreAskedForBySds) {
-  auto tls = Translate("hosts { addr: '10.0.0.1' port: 443 } http2: true "
-                       "tls { sni: 'a.test' ca_secret_ref: 'x' client_cert_secret_ref: 'y' }").Tls();
+  auto tls = Translate(
+                 "hosts { addr: '10.0.0.1' port: 443 } http2: true "
+                 "tls { sni: 'a.test' ca_secret_ref: 'x' client_cert_secret_ref: 'y' }")
+                 .Tls();
   const auto& common = tls.common_tls_context();
   EXPECT_EQ(common.combined_validation_context().validation_context_sds_secret_config().name(), "ca:x");
   EXPECT_EQ(common.tls_certificate_sds_secret_configs(0).name(), "cert:y");

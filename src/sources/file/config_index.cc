@@ -62,9 +62,9 @@ void ConfigIndex::Update(const std::string& path, model::FileResult result) {
     }
     // The reader gives a key to the first of one name only.
     claims[*document.key] = {.object = std::move(document.object),
-                  .issues = std::move(document.issues),
-                  .document = static_cast<int>(i),
-                  .line = line};
+                             .issues = std::move(document.issues),
+                             .document = static_cast<int>(i),
+                             .line = line};
   }
 
   std::map<model::ObjectKey, Claim> before = std::exchange(file.claims, std::move(claims));

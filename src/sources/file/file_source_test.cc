@@ -20,9 +20,8 @@ using ::testing::SizeIs;
 TEST_F(FileSourceTest, ReadsEveryLayoutAndIgnoresTheRest) {
   Write(In("a.yaml"), Role("a1") + "---\n" + Role("a2"));
   Write(In("x/b.yml"), Role("b"));
-  Write(In("x/y/c.json"),
-        R"({"apiVersion":"gloo.solo.io/v1","kind":"Role","metadata":{"name":"c"},)"
-        R"("spec":{"listeners":[{"name":"http","port":1}]}})");
+  Write(In("x/y/c.json"), R"({"apiVersion":"gloo.solo.io/v1","kind":"Role","metadata":{"name":"c"},)"
+                          R"("spec":{"listeners":[{"name":"http","port":1}]}})");
   Write(In("folder.yaml/d.yaml"), Role("d"));
   for (const char* name : {".hidden.yaml", ".git/e.yaml", "f.yaml~", "#g.yaml#", "h.yaml.swp", "README.md"}) {
     Write(In(name), Role("ignored"));

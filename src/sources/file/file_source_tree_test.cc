@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <latch>
 #include <random>
 #include <thread>
 
-#include "absl/synchronization/notification.h"
 #include "sources/file/test_support.h"
 
 namespace gloo::sources::file {
@@ -63,7 +63,8 @@ class Mount {
     fs::create_symlink(version, folder_ + "/..data_tmp");
     fs::rename(folder_ + "/..data_tmp", folder_ + "/..data");
     for (const auto& [name, text] : files) {
-      if (!fs::is_symlink(folder_ + "/" + name)) fs::create_symlink(StrCat("..data/", name), StrCat(folder_, "/", name));
+      if (!fs::is_symlink(folder_ + "/" + name))
+        fs::create_symlink(StrCat("..data/", name), StrCat(folder_, "/", name));
     }
     for (const auto& entry : fs::directory_iterator(folder_)) {
       const std::string name = entry.path().filename().string();
@@ -219,12 +220,12 @@ TEST_F(FileSourceTreeTest, AfterAnOverflowOfTheQueueAllIsListed) {
   ASSERT_GT(limit, 0u);
   if (limit > 200'000) GTEST_SKIP() << "the queue of this system is too long to fill";
 
-  absl::Notification reading, go_on;
+  std::latch reading(1), go_on(1);
   std::atomic<bool> hold{false};
   options_.read_text = [&](std::string_view text, std::string_view file) {
     if (hold.exchange(false)) {
-      reading.Notify();
-      go_on.WaitForNotification();
+      reading.count_down();
+      go_on.wait();
     }
     return model::ReadText(text, file, parts_);
   };
@@ -236,7 +237,7 @@ TEST_F(FileSourceTreeTest, AfterAnOverflowOfTheQueueAllIsListed) {
   StartAndSync();
   hold = true;
   WriteAtomically(In("a.yaml"), Role("a", 2));
-  reading.WaitForNotification();
+  reading.wait();
   // Two names in turn: the system merges an event with an equal one before it.
   Write(In("x"), "");
   for (size_t i = 0; i <= limit; ++i) fs::rename(In(i % 2 == 0 ? "x" : "y"), In(i % 2 == 0 ? "y" : "x"));
@@ -244,7 +245,7 @@ TEST_F(FileSourceTreeTest, AfterAnOverflowOfTheQueueAllIsListed) {
   WriteAtomically(In("b.yaml"), Role("b", 2));
   fs::remove_all(In("sub"));
   Write(In("fresh/d.yaml"), Role("d", 2));
-  go_on.Notify();
+  go_on.count_down();
   EXPECT_TRUE(WaitForPort("a", 2));
   EXPECT_TRUE(WaitForPort("b", 2));
   EXPECT_TRUE(WaitForPort("d", 2));

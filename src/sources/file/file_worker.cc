@@ -69,8 +69,8 @@ absl::Status SystemError(const std::string& what) {
 
 FileSource::Worker::Worker(const Options& options, Sink& sink)
     : options_(options), sink_(sink), config_(TreeOptions(options, options.config_dir, true)), index_(options.name) {
-  for (auto [kind, folder] : {std::pair(DataKind::kSecret, options.secrets_dir),
-                              std::pair(DataKind::kArtifact, options.artifacts_dir)}) {
+  for (auto [kind, folder] :
+       {std::pair(DataKind::kSecret, options.secrets_dir), std::pair(DataKind::kArtifact, options.artifacts_dir)}) {
     if (folder.empty()) continue;
     data_.push_back(std::unique_ptr<DataTree>(
         new DataTree{folder, file::TreeWatcher(TreeOptions(options, folder, false)), file::DataIndex(kind, folder)}));
@@ -78,7 +78,8 @@ FileSource::Worker::Worker(const Options& options, Sink& sink)
   if (runtime::Metrics* metrics = options.metrics) {
     const runtime::Labels labels = {{"source", options.name}};
     instruments_ = {
-        .reads = &metrics->counter("gloo_source_reads_total", "Files read, because they changed or were listed.", labels),
+        .reads =
+            &metrics->counter("gloo_source_reads_total", "Files read, because they changed or were listed.", labels),
         .overflows = &metrics->counter("gloo_source_overflows_total",
                                        "Overflows of the system's event queue, each followed by a listing.", labels),
         .files = &metrics->gauge("gloo_source_files", "Configuration files known.", labels),
@@ -134,8 +135,8 @@ bool FileSource::Worker::Wait() {
   for (const auto& tree : data_) deadline = std::min(deadline, tree->watcher.NextDeadline());
   int timeout = -1;
   if (deadline != SteadyClock::time_point::max()) {
-    const auto left = deadline == SteadyClock::time_point::min() ? SteadyClock::duration::zero()
-                                                                 : deadline - SteadyClock::now();
+    const auto left =
+        deadline == SteadyClock::time_point::min() ? SteadyClock::duration::zero() : deadline - SteadyClock::now();
     const int64_t ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
     timeout = static_cast<int>(std::clamp<int64_t>(ms, 0, INT_MAX));
   }
@@ -151,9 +152,8 @@ void FileSource::Worker::Round() {
   RoundOfConfig(batch);
   for (const auto& tree : data_) RoundOfData(*tree, batch);
 
-  const bool listed = config_.listed() && std::all_of(data_.begin(), data_.end(), [](const auto& tree) {
-    return tree->watcher.listed();
-  });
+  const bool listed = config_.listed() &&
+                      std::all_of(data_.begin(), data_.end(), [](const auto& tree) { return tree->watcher.listed(); });
   const bool just_synced = listed && !std::exchange(synced_, listed);
   if (batch.objects.empty() && batch.data.empty() && batch.places.empty() && !just_synced) return;
   batch.synced = synced_;
@@ -165,7 +165,8 @@ void FileSource::Worker::Round() {
 
 void FileSource::Worker::ReadConfig(Reading& reading) const {
   reading.outcome = file::ReadWhole(config_.FullPath(reading.path), options_.limits.max_bytes);
-  if (reading.outcome.kind == ReadOutcome::Kind::kGone || reading.outcome.kind == ReadOutcome::Kind::kUnreadable) return;
+  if (reading.outcome.kind == ReadOutcome::Kind::kGone || reading.outcome.kind == ReadOutcome::Kind::kUnreadable)
+    return;
   reading.hash = ContentHash(reading.outcome.text);
   const auto known = hashes_.find(reading.path);
   if (known != hashes_.end() && known->second == reading.hash) {
@@ -173,10 +174,9 @@ void FileSource::Worker::ReadConfig(Reading& reading) const {
     return;
   }
   // Too large a text goes to the reader too: it says so in its own words.
-  reading.result = options_.read_text
-                       ? options_.read_text(reading.outcome.text, reading.path)
-                       : model::ReadText(reading.outcome.text, reading.path, *options_.schemas, options_.limits,
-                                         options_.name);
+  reading.result = options_.read_text ? options_.read_text(reading.outcome.text, reading.path)
+                                      : model::ReadText(reading.outcome.text, reading.path, *options_.schemas,
+                                                        options_.limits, options_.name);
   reading.outcome.text = {};
 }
 
@@ -190,8 +190,7 @@ void FileSource::Worker::RoundOfConfig(Batch& batch) {
   std::vector<Reading> readings;
   for (auto& changed : changes.changed) {
     // The right to read may have come or gone; whether it was written is told when its writer closes it.
-    if (changed.attributes_only && !index_.IsUnreadable(changed.path) &&
-        IsReadable(config_.FullPath(changed.path))) {
+    if (changed.attributes_only && !index_.IsUnreadable(changed.path) && IsReadable(config_.FullPath(changed.path))) {
       continue;
     }
     readings.push_back({.path = std::move(changed.path)});

@@ -4,15 +4,17 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "base/strings.h"
 #include "sources/file/file_source.h"
@@ -70,10 +72,10 @@ class NoParts final : public model::PartSchemas {
 
 // What a sink has been told so far.
 struct World {
-  std::map<model::ObjectKey, ObjectEvent> objects;                         // last event, removals left out
+  std::map<model::ObjectKey, ObjectEvent> objects;  // last event, removals left out
   std::map<std::pair<DataKind, model::DataKey>, model::NamedDataPtr> data;
-  std::map<std::string, std::vector<Issue>> places;                        // with issues
-  std::vector<std::string> log;                                            // every event, in a word
+  std::map<std::string, std::vector<Issue>> places;  // with issues
+  std::vector<std::string> log;                      // every event, in a word
   size_t batches = 0;
   bool synced = false;
 
@@ -107,7 +109,8 @@ struct World {
 class RecordingSink final : public Sink {
  public:
   void Push(Batch batch) override {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
+    changed_.notify_all();
     ++world_.batches;
     world_.synced = batch.synced;
     for (ObjectEvent& event : batch.objects) {
@@ -139,17 +142,17 @@ class RecordingSink final : public Sink {
 
   // Until it holds; false after ten seconds.
   [[nodiscard]] bool Wait(const std::function<bool(const World&)>& holds) {
-    absl::MutexLock lock(&mutex_);
-    const auto condition = [&] { return holds(world_); };
-    return mutex_.AwaitWithTimeout(absl::Condition(&condition), absl::Seconds(10));
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return holds(world_); });
   }
   World world() const {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     return world_;
   }
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
   World world_;
 };
 

@@ -73,8 +73,8 @@ void TreeWatcher::CheckPath(const std::string& path, uint8_t flags, Listing list
   CheckFile(path, flags, listing, link, there ? &info : nullptr, std::move(dependencies));
 }
 
-void TreeWatcher::CheckFile(const std::string& path, uint8_t flags, Listing listing, bool link,
-                            const struct stat* info, std::vector<Dependency> dependencies) {
+void TreeWatcher::CheckFile(const std::string& path, uint8_t flags, Listing listing, bool link, const struct stat* info,
+                            std::vector<Dependency> dependencies) {
   Identity identity;
   if (info != nullptr) {
     identity = {.device = info->st_dev,
@@ -131,8 +131,8 @@ void TreeWatcher::CheckFolder(const std::string& path, const std::string& real, 
   }
   FolderEntry& folder = folders_[path];
   if (folder.wd >= 0 && folder.wd != wd) watches_.RemoveFolder(folder.wd, path);
-  folder = {.real = real, .wd = wd, .device = info.st_dev, .inode = info.st_ino,
-            .dependencies = std::move(dependencies)};
+  folder = {
+      .real = real, .wd = wd, .device = info.st_dev, .inode = info.st_ino, .dependencies = std::move(dependencies)};
   std::optional<Issue> problem = ListFolder(path, real, listing);
   if (path.empty()) {
     root_problem_ = std::move(problem);
@@ -145,13 +145,13 @@ std::optional<Issue> TreeWatcher::ListFolder(const std::string& path, const std:
   const std::unique_ptr<DIR, CloseDir> dir(opendir(real.c_str()));
   if (!dir) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
-    return Issue{.severity = Severity::kError,
-                 .reason = "Unreadable",
-                 .message = "the folder cannot be listed: " +
-                            (errno == EACCES ? std::string("permission denied")
-                                             : std::generic_category().message(errno)) +
-                            "; what it held stays in force",
-                 .location = {.file = path.empty() ? options_.root : path}};
+    return Issue{
+        .severity = Severity::kError,
+        .reason = "Unreadable",
+        .message = "the folder cannot be listed: " +
+                   (errno == EACCES ? std::string("permission denied") : std::generic_category().message(errno)) +
+                   "; what it held stays in force",
+        .location = {.file = path.empty() ? options_.root : path}};
   }
   std::set<std::string> there;
   while (const dirent* entry = readdir(dir.get())) {
@@ -200,9 +200,8 @@ std::vector<Dependency> TreeWatcher::TakeDependencies(const std::string& path) {
   return out;
 }
 
-std::vector<Dependency> TreeWatcher::Follow(const std::string& path, const std::string& base,
-                                            const std::string& target, const std::vector<Dependency>& before,
-                                            std::string* real) {
+std::vector<Dependency> TreeWatcher::Follow(const std::string& path, const std::string& base, const std::string& target,
+                                            const std::vector<Dependency>& before, std::string* real) {
   std::vector<Dependency> dependencies;
   // A link may change between being read and its folder being watched: read again until nothing was news.
   for (int round = 0; round < 8; ++round) {

@@ -10,10 +10,10 @@
 namespace gloo::sources::file {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using std::chrono::milliseconds;
 
 class TreeWatcherTest : public testing::Test {
  protected:
@@ -45,7 +45,8 @@ TEST(FollowLinks, GivesEveryLinkAndWhereItEnds) {
   fs::create_symlink("..data/a.yaml", StrCat(base, "/a.yaml"));
   const Followed followed = FollowLinks(base, "a.yaml");
   EXPECT_EQ(followed.real, StrCat(base, "/..v1/a.yaml"));
-  EXPECT_THAT(followed.hops, ElementsAre(Hop{base, "a.yaml"}, Hop{base, "..data"}, Hop{StrCat(base, "/..v1"), "a.yaml"}));
+  EXPECT_THAT(followed.hops,
+              ElementsAre(Hop{base, "a.yaml"}, Hop{base, "..data"}, Hop{StrCat(base, "/..v1"), "a.yaml"}));
   EXPECT_THAT(FollowLinks("/", StrCat(base, "/..v1/a.yaml")).hops, IsEmpty());
   EXPECT_THAT(FollowLinks(base, "missing/x").hops, ElementsAre(Hop{base, "missing"}));
   fs::create_symlink("loop", StrCat(base, "/loop"));
@@ -145,10 +146,11 @@ TEST_F(TreeWatcherTest, TheWholeTreeIsListedNowAndThen) {
 
 TEST_F(TreeWatcherTest, ARootThatIsNotThereIsLookedForEverMoreSeldom) {
   fs::remove(root_);
-  TreeWatcher watcher({.root = root_,
-                       .wanted = IsConfigName,
-                       .return_poll = {.initial = absl::Milliseconds(10), .max = absl::Milliseconds(40),
-                                       .multiplier = 2, .jitter = 0}});
+  TreeWatcher watcher(
+      {.root = root_,
+       .wanted = IsConfigName,
+       .return_poll = {
+           .initial = absl::Milliseconds(10), .max = absl::Milliseconds(40), .multiplier = 2, .jitter = 0}});
   const TreeChanges changes = Look(watcher);
   ASSERT_THAT(changes.problems, SizeIs(1));
   EXPECT_EQ(changes.problems[0].second->reason, "FolderMissing");

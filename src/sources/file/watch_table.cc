@@ -74,8 +74,7 @@ Followed FollowLinks(const std::string& base, const std::string& path) {
   return out;
 }
 
-WatchTable::WatchTable(size_t max_watches)
-    : fd_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)), max_watches_(max_watches) {
+WatchTable::WatchTable(size_t max_watches) : fd_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)), max_watches_(max_watches) {
   if (fd_ < 0) last_error_ = errno;
 }
 

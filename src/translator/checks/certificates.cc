@@ -43,17 +43,16 @@ BioPtr MemoryBio(std::string_view text) {
 absl::Time ToTime(const ASN1_TIME* time) {
   std::tm tm{};
   if (ASN1_TIME_to_tm(time, &tm) != 1) return absl::InfiniteFuture();
-  return absl::FromCivil(absl::CivilSecond(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-                                           tm.tm_sec),
-                         absl::UTCTimeZone());
+  return absl::FromCivil(
+      absl::CivilSecond(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec),
+      absl::UTCTimeZone());
 }
 
 CertificateInfo Describe(X509* certificate) {
   CertificateInfo info;
   info.not_before = ToTime(X509_get0_notBefore(certificate));
   info.not_after = ToTime(X509_get0_notAfter(certificate));
-  NamesPtr names(
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  NamesPtr names(static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type != GEN_DNS) continue;

@@ -119,8 +119,7 @@ TEST(CertificatesTest, KeysThatEnvoyRefuses) {
 TEST(CertificatesTest, CaBundle) {
   const KeyPtr key = Ec("P-256");
   CertificateInfo info;
-  EXPECT_TRUE(
-      CheckCaBundle(CertificatePem(key, 4'000'000'000) + CertificatePem(key, 1'100'000'000), &info).ok());
+  EXPECT_TRUE(CheckCaBundle(CertificatePem(key, 4'000'000'000) + CertificatePem(key, 1'100'000'000), &info).ok());
   EXPECT_EQ(info.not_after, absl::FromUnixSeconds(1'100'000'000));
   EXPECT_EQ(CheckCaBundle("x").message(),
             "the CA bundle holds no certificate; PEM text with -----BEGIN CERTIFICATE----- is needed");

@@ -183,8 +183,8 @@ class Walker {
       if (rules.rules != nullptr) CheckScalar(message, reflection, field, index, rules);
       return;
     }
-    const Message& value = index < 0 ? reflection.GetMessage(message, &field)
-                                     : reflection.GetRepeatedMessage(message, &field, index);
+    const Message& value =
+        index < 0 ? reflection.GetMessage(message, &field) : reflection.GetRepeatedMessage(message, &field, index);
     if (plan.wrapper) {
       if (rules.rules != nullptr) {
         CheckScalar(value, *value.GetReflection(), *value.GetDescriptor()->field(0), -1, rules);

@@ -27,8 +27,8 @@ inline constexpr int kMaxDepth = 64;
 //  - weighted clusters without weight, domains that stand twice in a route configuration.
 // Messages inside Any are checked where their type is linked in. Paths are relative to the current path of `issues`
 // and use Envoy's field names: `virtual_hosts[0].routes[2].match.safe_regex.regex`. Thread safe; the rules of a type
-// are read once, and subtrees of types without rules are not walked. Not to be called while a reference into one of the message's
-// maps is kept to write through: protobuf's reflection would not see what is written.
+// are read once, and subtrees of types without rules are not walked. Not to be called while a reference into one of the
+// message's maps is kept to write through: protobuf's reflection would not see what is written.
 void CheckMessage(const google::protobuf::Message& message, Issues& issues);
 
 // Ok, or what is wrong: `invalid regular expression "a(": missing )`.

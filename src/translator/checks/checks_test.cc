@@ -358,8 +358,7 @@ TEST(RulesTest, NumbersAndTimes) {
                            Parse<google::protobuf::Timestamp>("seconds: 2"))
                 .message,
             "must be greater than 2s, is 2s");
-  EXPECT_EQ(ApplyAny(Parse<validate::AnyRules>("in: 'a' not_in: 'b'"), "b").message,
-            "must be of type \"a\", is \"b\"");
+  EXPECT_EQ(ApplyAny(Parse<validate::AnyRules>("in: 'a' not_in: 'b'"), "b").message, "must be of type \"a\", is \"b\"");
   EXPECT_EQ(CheckDurationRange(Parse<google::protobuf::Duration>("seconds: 9223372036")).message,
             "must be less than 9223372036s, is 9223372036s");
 }
@@ -380,8 +379,7 @@ TEST(TextTest, Headers) {
   EXPECT_EQ(CheckHeaderName("a b").message(),
             "invalid header name \"a b\": only letters, digits and !#$%&'*+-.^_|~` are taken");
   EXPECT_EQ(CheckHeaderValue("a\tb é").message(), "");
-  EXPECT_EQ(CheckHeaderValue("a\nb").message(),
-            "invalid header value \"a\\nb\": it must not hold control characters");
+  EXPECT_EQ(CheckHeaderValue("a\nb").message(), "invalid header value \"a\\nb\": it must not hold control characters");
   for (const char* good : {"", "a", "100%%", "%REQ(:path)%", "%REQ(a?b):10%%%", "%PROTOCOL% x"}) {
     EXPECT_EQ(CheckHeaderFormat(good).message(), "") << good;
   }

@@ -166,14 +166,14 @@ class Plans {
       for (FieldPlan& field : plan->fields) {
         if (field.message != nullptr && !field.message->active) field.message = nullptr;
       }
-      plan->fields.erase(
-          std::remove_if(plan->fields.begin(), plan->fields.end(),
-                         [](const FieldPlan& field) {
-                           return field.message == nullptr && !field.required && field.value.rules == nullptr &&
-                                  field.key.rules == nullptr && field.repeated == nullptr && field.map == nullptr &&
-                                  field.meaning == FieldMeaning::kPlain;
-                         }),
-          plan->fields.end());
+      plan->fields.erase(std::remove_if(plan->fields.begin(), plan->fields.end(),
+                                        [](const FieldPlan& field) {
+                                          return field.message == nullptr && !field.required &&
+                                                 field.value.rules == nullptr && field.key.rules == nullptr &&
+                                                 field.repeated == nullptr && field.map == nullptr &&
+                                                 field.meaning == FieldMeaning::kPlain;
+                                        }),
+                         plan->fields.end());
     }
   }
 

@@ -59,7 +59,8 @@ bool IsUriReference(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '%') {
-      if (i + 2 >= text.size() || !absl::ascii_isxdigit(text[i + 1]) || !absl::ascii_isxdigit(text[i + 2])) return false;
+      if (i + 2 >= text.size() || !absl::ascii_isxdigit(text[i + 1]) || !absl::ascii_isxdigit(text[i + 2]))
+        return false;
     } else if (!absl::ascii_isalnum(c) &&
                std::string_view("-._~:/?#[]@!$&'()*+,;=").find(c) == std::string_view::npos) {
       return false;
@@ -133,7 +134,8 @@ Violation ApplyRange(const Rules& rules, const T& value, Less less, Text text) {
 template <typename Rules, typename T>
 Violation ApplyNumber(const Rules& rules, T value) {
   if (rules.ignore_empty() && value == T{}) return {};
-  return ApplyRange(rules, value, [](auto a, auto b) { return a < b; }, [](auto v) { return absl::StrCat(v); });
+  return ApplyRange(
+      rules, value, [](auto a, auto b) { return a < b; }, [](auto v) { return absl::StrCat(v); });
 }
 
 template <typename T>
@@ -347,23 +349,35 @@ Violation ApplyDouble(const validate::FieldRules& rules, double value) {
 
 Violation ApplySigned(const validate::FieldRules& rules, int64_t value) {
   switch (rules.type_case()) {
-    case validate::FieldRules::kInt32: return ApplyNumber(rules.int32(), static_cast<int32_t>(value));
-    case validate::FieldRules::kInt64: return ApplyNumber(rules.int64(), value);
-    case validate::FieldRules::kSint32: return ApplyNumber(rules.sint32(), static_cast<int32_t>(value));
-    case validate::FieldRules::kSint64: return ApplyNumber(rules.sint64(), value);
-    case validate::FieldRules::kSfixed32: return ApplyNumber(rules.sfixed32(), static_cast<int32_t>(value));
-    case validate::FieldRules::kSfixed64: return ApplyNumber(rules.sfixed64(), value);
-    default: return {};
+    case validate::FieldRules::kInt32:
+      return ApplyNumber(rules.int32(), static_cast<int32_t>(value));
+    case validate::FieldRules::kInt64:
+      return ApplyNumber(rules.int64(), value);
+    case validate::FieldRules::kSint32:
+      return ApplyNumber(rules.sint32(), static_cast<int32_t>(value));
+    case validate::FieldRules::kSint64:
+      return ApplyNumber(rules.sint64(), value);
+    case validate::FieldRules::kSfixed32:
+      return ApplyNumber(rules.sfixed32(), static_cast<int32_t>(value));
+    case validate::FieldRules::kSfixed64:
+      return ApplyNumber(rules.sfixed64(), value);
+    default:
+      return {};
   }
 }
 
 Violation ApplyUnsigned(const validate::FieldRules& rules, uint64_t value) {
   switch (rules.type_case()) {
-    case validate::FieldRules::kUint32: return ApplyNumber(rules.uint32(), static_cast<uint32_t>(value));
-    case validate::FieldRules::kUint64: return ApplyNumber(rules.uint64(), value);
-    case validate::FieldRules::kFixed32: return ApplyNumber(rules.fixed32(), static_cast<uint32_t>(value));
-    case validate::FieldRules::kFixed64: return ApplyNumber(rules.fixed64(), value);
-    default: return {};
+    case validate::FieldRules::kUint32:
+      return ApplyNumber(rules.uint32(), static_cast<uint32_t>(value));
+    case validate::FieldRules::kUint64:
+      return ApplyNumber(rules.uint64(), value);
+    case validate::FieldRules::kFixed32:
+      return ApplyNumber(rules.fixed32(), static_cast<uint32_t>(value));
+    case validate::FieldRules::kFixed64:
+      return ApplyNumber(rules.fixed64(), value);
+    default:
+      return {};
   }
 }
 

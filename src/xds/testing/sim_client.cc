@@ -40,8 +40,8 @@ void SimClient::Connect() {
   to_server_.clear();
   to_client_.clear();
   cluster_acks_.clear();
-  session_ = std::make_unique<Session>(loop_, snapshot_, *this,
-                                       SessionOptions{.delta = delta_, .max_response_bytes = 150});
+  session_ =
+      std::make_unique<Session>(loop_, snapshot_, *this, SessionOptions{.delta = delta_, .max_response_bytes = 150});
   for (bool& asked : asked_) asked = false;
   for (auto& names : subscribed_) names.clear();
   absent_.clear();
@@ -50,7 +50,8 @@ void SimClient::Connect() {
     asked_[i] = true;
     Request request{.type = type};
     request.delta.set_type_url(std::string(snapshot::TypeUrl(type)));
-    for (const auto& [name, form] : held(type)) (*request.delta.mutable_initial_resource_versions())[name] = form->version;
+    for (const auto& [name, form] : held(type))
+      (*request.delta.mutable_initial_resource_versions())[name] = form->version;
     request.sotw.set_type_url(request.delta.type_url());
     to_server_.push_back(std::move(request));
   };
@@ -155,7 +156,20 @@ void SimClient::Answer(Type type, const std::string& nonce, bool ok) {
 
 void SimClient::Receive(const Response& response) {
   ++responses_;
-  if (getenv("SIMLOG")) { printf("<- %s n%s:", response.type_url.c_str()+36, response.nonce.c_str()); for (auto& i: response.items) printf(" %s@%s(%s)", i.name.c_str(), i.resource->body.c_str(), [&]{std::string o; for(auto&n:i.resource->needs) o+=n.name+" "; return o;}().c_str()); printf(" | -"); for (auto& r: response.removed) printf(" %s", r.c_str()); printf("\n"); }
+  if (getenv("SIMLOG")) {
+    printf("<- %s n%s:", response.type_url.c_str() + 36, response.nonce.c_str());
+    for (auto& i : response.items)
+      printf(" %s@%s(%s)", i.name.c_str(), i.resource->body.c_str(),
+             [&] {
+               std::string o;
+               for (auto& n : i.resource->needs) o += n.name + " ";
+               return o;
+             }()
+                 .c_str());
+    printf(" | -");
+    for (auto& r : response.removed) printf(" %s", r.c_str());
+    printf("\n");
+  }
   Type type = Type::kSecret;
   if (!snapshot::ParseTypeUrl(response.type_url, &type)) {
     violations_.push_back("unknown type " + response.type_url);
@@ -179,7 +193,8 @@ void SimClient::Receive(const Response& response) {
     if (!Wildcard(type) && !subscribed_[static_cast<int>(type)].contains(item.name)) continue;
     ResourcePtr& form = held(type)[item.name];
     // A cluster that changes asks for its endpoints again.
-    if (form != nullptr && form->version != item.resource->version) again.insert(form->warms.begin(), form->warms.end());
+    if (form != nullptr && form->version != item.resource->version)
+      again.insert(form->warms.begin(), form->warms.end());
     form = item.resource;
     // A cluster is missed until it is warm.
     if (type != Type::kCluster) refused_.erase(ref);
