@@ -85,12 +85,14 @@ class Handler final : public YAML::EventHandler {
   void OnDocumentStart(const YAML::Mark& mark) override {
     const Mark at = At(mark);
     const size_t offset = marks_->offset();
-    if (!first_ && !text_.substr(offset).starts_with("---") && !EndsWithDocumentEnd(text_.substr(0, offset))) {
+    const bool begins = text_.substr(offset).starts_with("---") || EndsWithDocumentEnd(text_.substr(0, offset));
+    if (!first_ && (!begins || offset <= last_)) {
       Check(builder_->FailText(at, "SyntaxError",
                                "not YAML: this belongs to nothing above; check the indentation, or begin a document "
                                "with \"---\""));
     }
     first_ = false;
+    last_ = offset;
   }
   void OnDocumentEnd() override { Check(builder_->EndDocument()); }
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { Check(builder_->Null(At(mark), anchor)); }
@@ -132,6 +134,8 @@ class Handler final : public YAML::EventHandler {
 
   std::string_view text_;
   bool first_ = true;
+  // Where the last document began.
+  size_t last_ = 0;
   TreeBuilder* builder_;
   Marks* marks_;
   Mark last_quoted_;

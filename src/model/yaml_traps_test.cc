@@ -200,6 +200,9 @@ TEST(YamlTraps, ExplainsMistakesOfSyntax) {
                 ElementsAre("2:1: error: not YAML: this belongs to nothing above; check the indentation, or begin a "
                             "document with \"---\" (SyntaxError)"));
   }
+  EXPECT_THAT(IssuesOf("a: b\n...\n,"),
+              ElementsAre("3:1: error: not YAML: this belongs to nothing above; check the indentation, or begin a "
+                          "document with \"---\" (SyntaxError)"));
   EXPECT_THAT(IssuesOf(",a*x\n"),
               ElementsAre("1:1: error: not YAML: this belongs to nothing above; check the indentation, or begin a "
                           "document with \"---\" (SyntaxError)"));
