@@ -2,6 +2,7 @@
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/unknown_field_set.h>
 #include <google/protobuf/wrappers.pb.h>
 
 #include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
@@ -10,6 +11,9 @@
 
 namespace gloo::translator {
 namespace {
+
+// DynamicModuleFilterPerRoute.filter_name.
+constexpr int kPerRouteFilterName = 4;
 
 google::protobuf::Any StringConfig(std::string_view config) {
   google::protobuf::StringValue value;
@@ -62,7 +66,8 @@ google::protobuf::Any ModuleFilter(std::string_view filter, std::string_view con
 google::protobuf::Any ModulePerRoute(std::string_view filter, std::string_view config) {
   envoy::extensions::filters::http::dynamic_modules::v3::DynamicModuleFilterPerRoute message;
   SetModule(message.mutable_dynamic_module_config());
-  message.set_per_route_config_name(std::string(filter));
+  // Envoy 1.40 warns, route by route, of the name in its former field; the package of its protos has only that.
+  message.GetReflection()->MutableUnknownFields(&message)->AddLengthDelimited(kPerRouteFilterName, std::string(filter));
   *message.mutable_filter_config() = StringConfig(config);
   return Pack(message);
 }

@@ -69,6 +69,7 @@ class RouteTranslation {
       issues.Error("", "TwoDestinations", "has both singleDestination and multipleDestinations; write one of them");
       return false;
     }
+    effect_ = route.has_single_destination() ? "the route answers 503" : "its share goes to the others";
     if (route.has_single_destination()) {
       IssuePath path(issues, "singleDestination");
       std::string cluster;
@@ -147,12 +148,12 @@ class RouteTranslation {
     const UpstreamOutput* upstream = upstreams_.Upstream(*key);
     if (upstream == nullptr) {
       issues.Warning(field, "UpstreamNotFound",
-                     Cat("there is no upstream ", JsonQuote(*cluster), "; the route answers 503 until there is"));
+                     Cat("there is no upstream ", JsonQuote(*cluster), "; ", effect_, " until there is"));
       return nullptr;
     }
     if (!upstream->usable()) {
       issues.Warning(field, "UpstreamNotReady",
-                     Cat("upstream ", JsonQuote(*cluster), " cannot be served, see its status; the route answers 503"));
+                     Cat("upstream ", JsonQuote(*cluster), " cannot be served, see its status; ", effect_));
       return nullptr;
     }
     return upstream;
@@ -170,13 +171,13 @@ class RouteTranslation {
     if (function == nullptr && !unlisted_is_fine) {
       issues.Warning("functionName", "FunctionNotFound",
                      Cat("upstream ", JsonQuote(*cluster), " has no function ", JsonQuote(name),
-                         "; the route answers 503 until it has"));
+                         "; ", effect_, " until it has"));
       return false;
     }
     if (function != nullptr && function->wrong) {
       issues.Warning("functionName", "FunctionNotReady",
                      Cat("function ", JsonQuote(name), " of upstream ", JsonQuote(*cluster),
-                         " is wrong, see the upstream's status; the route answers 503"));
+                         " is wrong, see the upstream's status; ", effect_));
       return false;
     }
     // The plugin speaks of the route as a whole, so its paths start there.
@@ -232,6 +233,8 @@ class RouteTranslation {
   // Of the route at hand.
   std::set<std::string> used_;
   FilterConfigs filters_;
+  // What comes of a destination that is not there.
+  std::string_view effect_;
 };
 
 // What Envoy would refuse becomes an error that names the route.

@@ -253,6 +253,7 @@ void Session::Acknowledge(Type type, InFlight response) {
     lag.nonce = 0;
     lag.alone = false;
     lag.grace_started = lag.grace_over = false;
+    lag.maybe = nullptr;
     if (lag.uncovered != 0) lag.sequence = std::exchange(lag.uncovered, 0);
     Mutate(entry, [&] { entry.sent = entry.acked = form; });
     UpdatePending(type, name, entry);
@@ -300,9 +301,12 @@ void Session::Refuse(Type type, InFlight response, const std::string& message) {
       entry.refusal = std::make_unique<Refusal>(Refusal{resource->version, message});
       entry.lag->alone = false;
       // Envoy keeps the form before.
-      Mutate(entry, [&] { entry.sent = entry.acked; });
+      const ResourcePtr& maybe = entry.lag->maybe;
+      const bool kept = maybe != nullptr && maybe->version != resource->version;
+      Mutate(entry, [&] { entry.sent = kept ? maybe : entry.acked; });
     } else {
       entry.lag->alone = true;
+      entry.lag->maybe = resource;
     }
     again(name, entry);
   }

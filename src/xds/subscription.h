@@ -43,6 +43,8 @@ struct Lag {
   bool grace_started = false;
   bool grace_over = false;
   std::optional<snapshot::ResourceRef> waiting_for;
+  // From a refused response with several resources: Envoy takes the good ones of it all the same.
+  snapshot::ResourcePtr maybe;
 };
 
 struct Entry {

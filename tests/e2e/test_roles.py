@@ -71,8 +71,11 @@ def start_envoy(tmp_path):
 
 @pytest.fixture
 def serve_only(new_gateway):
-    """The control plane alone."""
-    return new_gateway(command="serve").start()
+    """The control plane alone; Envoys of roles without listeners of their own get ports that are free."""
+    gateway = new_gateway(command="serve")
+    gateway.flags = gateway.default_flags() | {"bind-address": "127.0.0.1", "http-port": free_port(),
+                                               "https-port": free_port()}
+    return gateway.start()
 
 
 def test_roles_are_served_on_their_own_listeners(serve_only, start_envoy, echo):

@@ -178,7 +178,7 @@ class IncrementalTest : public ::testing::TestWithParam<unsigned> {};
 TEST_P(IncrementalTest, EqualsTranslationFromNothing) {
   Random random(GetParam());
   World world;
-  for (int step = 1; step <= 500; ++step) {
+  for (int step = 1; step <= 300; ++step) {
     translator::Changes changes;
     for (int i = 0; i <= (random.OneIn(3) ? random.Below(4) : 0); ++i) Change(random, step, &changes);
     world.Apply(changes);

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
+#include <google/protobuf/unknown_field_set.h>
 #include <google/protobuf/wrappers.pb.h>
 #include <gtest/gtest.h>
 
@@ -76,7 +77,8 @@ tmpl::TransformationConfig ConfigOf(const translator::FilterConfigs& filters) {
   envoy::extensions::filters::http::dynamic_modules::v3::DynamicModuleFilterPerRoute per_route;
   EXPECT_TRUE(it->second.UnpackTo(&per_route));
   EXPECT_EQ(per_route.dynamic_module_config().name(), "gloo_filters");
-  EXPECT_EQ(per_route.per_route_config_name(), kFilter);
+  const auto& later_fields = per_route.GetReflection()->GetUnknownFields(per_route);
+  EXPECT_TRUE(later_fields.field_count() == 1 && later_fields.field(0).length_delimited() == kFilter);
   google::protobuf::StringValue json;
   EXPECT_TRUE(per_route.filter_config().UnpackTo(&json));
   std::string error;

@@ -133,7 +133,7 @@ void SimClient::ReleaseAcks() {
   for (const auto& [name, form] : held(Type::kCluster)) {
     if (!Warm(*form)) continue;
     active_.insert(name);
-    refused_.erase({Type::kCluster, name});
+    if (mending_.erase(name) > 0) refused_.erase({Type::kCluster, name});
   }
   if (AnyWarming()) return;
   for (const auto& [nonce, ok] : std::exchange(cluster_acks_, {})) Answer(Type::kCluster, nonce, ok);
@@ -187,7 +187,12 @@ void SimClient::Receive(const Response& response) {
   std::set<ResourceRef> again;
   for (const auto& item : response.items) {
     const ResourceRef ref{type, item.name};
-    if (Bad(*item.resource)) refused_.insert(ref);
+    if (Bad(*item.resource)) {
+      refused_.insert(ref);
+      mending_.erase(item.name);
+    } else if (type == Type::kCluster) {
+      mending_.insert(item.name);
+    }
     if (!ok && (!partial || Bad(*item.resource))) continue;
     // On the way when it was unsubscribed.
     if (!Wildcard(type) && !subscribed_[static_cast<int>(type)].contains(item.name)) continue;
