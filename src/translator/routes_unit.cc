@@ -169,9 +169,9 @@ class RouteTranslation {
     const FunctionFace* function = upstreams_.Function(key, name);
     bool unlisted_is_fine = upstream->functions_plugin != nullptr && upstream->functions_plugin->any_function();
     if (function == nullptr && !unlisted_is_fine) {
-      issues.Warning("functionName", "FunctionNotFound",
-                     Cat("upstream ", JsonQuote(*cluster), " has no function ", JsonQuote(name),
-                         "; ", effect_, " until it has"));
+      issues.Warning(
+          "functionName", "FunctionNotFound",
+          Cat("upstream ", JsonQuote(*cluster), " has no function ", JsonQuote(name), "; ", effect_, " until it has"));
       return false;
     }
     if (function != nullptr && function->wrong) {

@@ -75,7 +75,8 @@ class SimClient final : public SessionEvents {
   Map held_[snapshot::kTypeCount];
   // Clusters that were warm once serve until they are removed, even while a change of them warms.
   std::set<std::string> active_;
-  // What this client refused in its latest form; clusters until the form after that is warm. What it was told is absent.
+  // What this client refused in its latest form; clusters until the form after that is warm. What it was told is
+  // absent.
   std::set<snapshot::ResourceRef> refused_;
   std::set<std::string> mending_;
   std::set<snapshot::ResourceRef> absent_;
