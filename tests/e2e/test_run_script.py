@@ -116,7 +116,8 @@ def test_the_example_its_curl_lines_live_edits_and_the_end(run):
     routes = one.example / "config/routes.yaml"
     good = routes.read_text()
     routes.write_text(good.replace("/pets/", "/animals/"))
-    wait_for(lambda: http.request(port, "x", "/animals/1").json()["pet"] == "fido", "the edited route")
+    moved = wait_for(lambda: (r := http.request(port, "x", "/animals/1")).status == 200 and r, "the edited route")
+    assert moved.json()["pet"] == "fido"
     # Break it and read the error.
     routes.write_text(good.replace("pathPrefix: /api/pets", "pathPrefx: /api/pets"))
     wait_for(lambda: "pathPrefx" in one.output() and "pathPrefix" in one.output(), "the error")
