@@ -1,6 +1,7 @@
 #include "reporter/reporter.h"
 
 #include <google/protobuf/util/message_differencer.h>
+#include <spdlog/spdlog.h>
 
 #include <utility>
 
@@ -33,6 +34,18 @@ void SetTime(absl::Time time, google::protobuf::Timestamp* out) {
   const int64_t nanos = absl::ToUnixNanos(time);
   out->set_seconds(nanos / 1'000'000'000);
   out->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+}
+
+// What a user who watches the log should see at once; the status has all of it.
+void LogIssues(const StatusReport& report) {
+  constexpr size_t kShown = 5;
+  const auto level = report.state == v1::Status::REJECTED ? spdlog::level::err : spdlog::level::warn;
+  for (size_t i = 0; i < report.issues.size() && i < kShown; ++i) {
+    spdlog::log(level, "{}: {}", model::ToString(report.key), ToString(report.issues[i]));
+  }
+  if (report.issues.size() > kShown) {
+    spdlog::log(level, "{}: and {} more", model::ToString(report.key), report.issues.size() - kShown);
+  }
 }
 
 }  // namespace
@@ -104,7 +117,7 @@ void Reporter::Process(Update update) {
     // Reading a file again is the slow part: outside the lock.
     if (locator_ != nullptr && !report->issues.empty()) locator_->Locate(report->origin, report->issues);
     v1::Status status = MakeStatus(*report);
-    absl::MutexLock lock(&mutex_);
+    absl::ReleasableMutexLock lock(&mutex_);
     auto it = statuses_.find(key);
     if (it != statuses_.end() && it->second.state() == status.state() && it->second.reason() == status.reason()) {
       *status.mutable_last_transition_time() = it->second.last_transition_time();
@@ -117,6 +130,8 @@ void Reporter::Process(Update update) {
     ++counts[status.state()];
     statuses_[key] = status;
     write.statuses.push_back({key, std::move(status)});
+    lock.Release();
+    LogIssues(*report);
   }
   {
     absl::MutexLock lock(&mutex_);
