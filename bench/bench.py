@@ -51,8 +51,8 @@ def main():
     parser.add_argument("--only", choices=["propagation", "transform"], help="one part")
     parser.add_argument("--routes", type=int, nargs="+", default=[100, 1000, 10000])
     parser.add_argument("--changes", type=int, default=200, help="changes measured for each number of routes")
-    parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds of the transformation part")
-    parser.add_argument("--seconds", type=int, default=3, help="length of one run of the transformation part")
+    parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds of the transformation part")
+    parser.add_argument("--seconds", type=int, default=1, help="length of one run of the transformation part")
     options = parser.parse_args()
     if options.quick:
         options.routes, options.changes, options.rounds, options.seconds = [100], 10, 1, 1
