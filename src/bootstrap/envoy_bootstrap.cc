@@ -4,6 +4,7 @@
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "translator/checks/checks.h"
 
 namespace gloo::bootstrap {
 namespace {
@@ -25,6 +26,17 @@ void SetStats(envoy::config::bootstrap::v3::Bootstrap& out) {
   exclude->add_patterns()->mutable_safe_regex()->set_regex(R"(http\.[^.]+\.(rds|scoped_rds)\..*)");
   exclude->add_patterns()->set_prefix("vhost.");
   exclude->add_patterns()->set_prefix("sds.");
+}
+
+// Envoy refuses expressions of more than 100 instructions unless told otherwise; what our own checks take, it takes.
+void SetRuntime(envoy::config::bootstrap::v3::Bootstrap& out) {
+  auto* fixed = out.mutable_layered_runtime()->add_layers();
+  fixed->set_name("gloo");
+  (*fixed->mutable_static_layer()->mutable_fields())["re2.max_program_size.error_level"].set_number_value(
+      checks::kMaxRegexProgramSize);
+  auto* admin = out.mutable_layered_runtime()->add_layers();
+  admin->set_name("admin");
+  admin->mutable_admin_layer();
 }
 
 }  // namespace
@@ -65,6 +77,7 @@ std::string ToJson(const EnvoyBootstrap& b) {
   (*cluster->mutable_typed_extension_protocol_options())["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]
       .PackFrom(options);
   SetStats(out);
+  SetRuntime(out);
 
   std::string json;
   google::protobuf::util::JsonPrintOptions print;

@@ -120,6 +120,14 @@ def test_a_route_that_can_never_match_is_a_warning_at_that_route(served):
     assert issues[0]["severity"] == "Warning"
 
 
+def test_a_long_regex_that_our_checks_take_is_taken_by_envoy(gloo, echo, name):
+    """205 instructions: over the 100 that Envoy takes unless the bootstrap says otherwise."""
+    gloo.config.write(f"{name}.yaml", virtual_service(name, f"{name}.test", [
+        regex("/(abc){40}", to("match-echo"))]))
+    assert gloo.wait_status(f"{name}.test", path="/" + "abc" * 40)
+    assert gloo.get(f"{name}.test", "/abc").status == 404
+
+
 def test_a_bad_regex_rejects_with_its_path(gloo, echo, name):
     gloo.config.write(f"{name}.yaml", virtual_service(name, f"{name}.test", [
         regex("/a(b", to("match-echo")), prefix("/", to("match-echo"))]))

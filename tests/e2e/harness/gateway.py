@@ -14,6 +14,7 @@ from .waiting import wait_for
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = ROOT / os.environ.get("GLOO_BUILD_DIR", "build")
 GLOO = BUILD / "bin/gloo"
+GLOOCTL = BUILD / "bin/glooctl"
 
 # Gateways that live now: their logs are shown when a test fails.
 LIVE = []
@@ -36,6 +37,11 @@ def alive(pid):
         return state != "Z"
     except OSError:
         return False
+
+
+def glooctl(*args, stdin=None, env=None, cwd=None, timeout=60):
+    return subprocess.run([str(GLOOCTL), *map(str, args)], text=True, input=stdin, capture_output=True, check=False,
+                          env={**clean_environment(), **(env or {})}, cwd=cwd, timeout=timeout)
 
 
 class Gateway:
@@ -246,3 +252,6 @@ class Gateway:
 
     def clients(self):
         return self.admin("/api/v1/clients").json()["clients"]
+
+    def ctl(self, *args, **more):
+        return glooctl("--admin", f"127.0.0.1:{self.ports['adminPort']}", *args, **more)

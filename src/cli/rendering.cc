@@ -1,0 +1,160 @@
+#include "cli/rendering.h"
+
+#include <google/protobuf/wrappers.pb.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string_view>
+
+#include "absl/strings/ascii.h"
+#include "base/strings.h"
+#include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
+#include "template/transformation.h"
+#include "translator/names.h"
+
+namespace gloo::cli {
+namespace {
+
+using envoy::config::core::v3::HeaderValueOption;
+using envoy::config::route::v3::Route;
+using envoy::config::route::v3::WeightedCluster;
+using envoy::extensions::filters::http::dynamic_modules::v3::DynamicModuleFilterPerRoute;
+using Headers = std::map<std::string, std::string>;
+
+// Headers with pseudo headers among them, each once.
+class MapSource final : public tmpl::HeaderSource {
+ public:
+  explicit MapSource(const Headers& headers) : headers_(headers) {}
+  std::optional<std::string_view> Get(std::string_view name) const override {
+    const auto found = headers_.find(std::string(name));
+    if (found == headers_.end()) return std::nullopt;
+    return found->second;
+  }
+
+ private:
+  const Headers& headers_;
+};
+
+Headers HeadersOf(const Request& request) {
+  Headers headers = {{":method", request.method}, {":path", request.path}, {":authority", request.host}};
+  for (const auto& [name, value] : request.headers) {
+    if (name != "host") headers[name] = *request.Header(name);
+  }
+  return headers;
+}
+
+// The JSON of the transformation that the route, or its part, gives to the filter; empty where there is none.
+absl::StatusOr<std::string> TransformationOf(const Route& route, const WeightedCluster::ClusterWeight* part) {
+  const std::string name(translator::kTransformation);
+  const google::protobuf::Any* any = nullptr;
+  if (part != nullptr) {
+    if (const auto found = part->typed_per_filter_config().find(name); found != part->typed_per_filter_config().end()) {
+      any = &found->second;
+    }
+  }
+  // What is nearer to the destination goes before.
+  if (any == nullptr) {
+    const auto found = route.typed_per_filter_config().find(name);
+    if (found == route.typed_per_filter_config().end()) return std::string();
+    any = &found->second;
+  }
+  DynamicModuleFilterPerRoute config;
+  google::protobuf::StringValue text;
+  if (!any->UnpackTo(&config) || !config.filter_config().UnpackTo(&text)) {
+    return absl::InternalError("the route's transformation is not in the form that the filter takes");
+  }
+  return text.value();
+}
+
+template <typename Adds, typename Removes>
+void EditHeaders(const Adds& adds, const Removes& removes, Headers* headers) {
+  for (const std::string& name : removes) headers->erase(absl::AsciiStrToLower(name));
+  for (const HeaderValueOption& option : adds) {
+    const std::string name = absl::AsciiStrToLower(option.header().key());
+    std::string value = option.header().value();
+    // A percent sign is written twice there; commands are Envoy's to fill in and stay as they are.
+    for (size_t at = value.find("%%"); at != std::string::npos; at = value.find("%%", at + 1)) value.erase(at, 1);
+    const bool there = headers->contains(name);
+    switch (option.append_action()) {
+      case HeaderValueOption::APPEND_IF_EXISTS_OR_ADD:
+        (*headers)[name] = there ? StrCat((*headers)[name], ",", value) : value;
+        break;
+      case HeaderValueOption::ADD_IF_ABSENT:
+        if (!there) (*headers)[name] = value;
+        break;
+      case HeaderValueOption::OVERWRITE_IF_EXISTS:
+        if (there) (*headers)[name] = value;
+        break;
+      default:
+        (*headers)[name] = value;
+        break;
+    }
+  }
+}
+
+void RewritePath(const Route& route, std::string* path) {
+  const std::string& rewrite = route.route().prefix_rewrite();
+  if (rewrite.empty()) return;
+  size_t matched = route.match().has_prefix() ? route.match().prefix().size() : path->find_first_of("?#");
+  matched = std::min(matched, path->size());
+  path->replace(0, matched, rewrite);
+}
+
+}  // namespace
+
+absl::StatusOr<Rendered> Render(const Route& route, const WeightedCluster::ClusterWeight* part,
+                                const Request& request) {
+  Rendered rendered;
+  Headers headers = HeadersOf(request);
+  rendered.body = request.body;
+
+  absl::StatusOr<std::string> json = TransformationOf(route, part);
+  if (!json.ok()) return json.status();
+  if (!json->empty()) {
+    tmpl::TransformationConfig config;
+    std::string error;
+    std::vector<tmpl::CompileError> errors;
+    if (!tmpl::FromJson(*json, &config, &error)) return absl::InternalError(error);
+    const std::unique_ptr<tmpl::Transformation> transformation = tmpl::Transformation::Compile(config, &errors);
+    if (transformation == nullptr) return absl::InternalError(StrCat(errors.at(0).field, ": ", errors.at(0).message));
+    rendered.transforms_answer = transformation->has_response();
+    if (transformation->has_request()) {
+      rendered.needed_fields = transformation->RequiredBodyFields();
+      const bool held = transformation->request_needs_body();
+      tmpl::Outcome outcome;
+      if (held && request.body.size() > transformation->max_body_bytes()) {
+        outcome.status = 413;
+        outcome.error = StrCat("the body has more than ", transformation->max_body_bytes(), " bytes");
+      } else {
+        transformation->Request(MapSource(headers), held ? request.body : "", &outcome);
+      }
+      if (outcome.status != 0) {
+        rendered.status = outcome.status;
+        rendered.answer = outcome.error;
+        return rendered;
+      }
+      for (const std::string& name : outcome.remove_headers) headers.erase(name);
+      for (auto& [name, value] : outcome.set_headers) headers[name] = std::move(value);
+      if (outcome.body) {
+        rendered.body = *std::move(outcome.body);
+        if (headers.contains("content-length")) headers["content-length"] = StrCat(rendered.body.size());
+      }
+    }
+  }
+  // From the nearest to the destination outwards, as the router does.
+  if (part != nullptr) EditHeaders(part->request_headers_to_add(), part->request_headers_to_remove(), &headers);
+  EditHeaders(route.request_headers_to_add(), route.request_headers_to_remove(), &headers);
+  if (!route.route().host_rewrite_literal().empty()) headers[":authority"] = route.route().host_rewrite_literal();
+
+  rendered.method = headers[":method"];
+  rendered.path = headers[":path"];
+  RewritePath(route, &rendered.path);
+  rendered.headers.emplace_back("host", headers[":authority"]);
+  for (auto& [name, value] : headers) {
+    if (!name.empty() && name.front() != ':') rendered.headers.emplace_back(name, std::move(value));
+  }
+  return rendered;
+}
+
+}  // namespace gloo::cli

@@ -1,0 +1,37 @@
+// What the gateway sends on for a request that a route has taken: by the templates' own code, then as Envoy's route
+// says.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/route_match.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+
+namespace gloo::cli {
+
+struct Rendered {
+  // 0: the request is sent on. Else the gateway itself answers so.
+  int status = 0;
+  std::string answer;
+  // Pseudo headers left out; sorted by name.
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string method;
+  std::string path;
+  std::string body;
+  // The answer of the upstream is transformed too.
+  bool transforms_answer = false;
+  // Fields of the body that the templates need.
+  std::vector<std::string> needed_fields;
+};
+
+// `part` is the destination of a weighted route, or null. Fails where the configuration of the transformation cannot
+// be read, which is a mistake of ours.
+absl::StatusOr<Rendered> Render(const envoy::config::route::v3::Route& route,
+                                const envoy::config::route::v3::WeightedCluster::ClusterWeight* part,
+                                const Request& request);
+
+}  // namespace gloo::cli
