@@ -13,6 +13,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
@@ -98,6 +99,8 @@ class Session {
     // Set when it left the snapshot while held: it can still be answered.
     snapshot::ResourcePtr gone;
   };
+  // The forms of one resource that a client may have.
+  using Forms = absl::InlinedVector<snapshot::ResourcePtr, 3>;
   enum class Decision { kNothing, kUpsert, kRemove };
 
   Subscription& sub(snapshot::Type type) { return subscriptions_[static_cast<int>(type)]; }
@@ -117,11 +120,13 @@ class Session {
   void Refuse(snapshot::Type type, InFlight response, const std::string& message);
 
   // session_order.cc
-  // Applies `change` to the entry's `sent`, `acked` or `lag`, keeping count of what the client may still use.
+  // Applies `change` to the entry's `sent`, `acked`, `lag` or `lag->maybe`, keeping count of what the client may still
+  // use.
   template <typename F>
   void Mutate(Entry& entry, F change);
-  void AddReferences(const snapshot::ResourcePtr& a, const snapshot::ResourcePtr& b);
-  void DropReferences(const snapshot::ResourcePtr& a, const snapshot::ResourcePtr& b);
+  static Forms FormsOf(const Entry& entry);
+  void AddReferences(const Forms& forms);
+  void DropReferences(const Forms& forms);
   void MarkChanged(snapshot::Type type, const std::string& name, Entry& entry);
   void Settle(snapshot::Type type, const std::string& name, Entry& entry);
   void EraseEntry(snapshot::Type type, const std::string& name);
@@ -146,6 +151,9 @@ class Session {
   // session_send.cc
   Decision Decide(snapshot::Type type, const std::string& name, Entry& entry, snapshot::ResourcePtr* resource);
   void Collect(snapshot::Type type, Response* response, InFlight* in_flight);
+  // In the state of the world a client that drops a name and asks for it again looks like one that always had it; it
+  // does so for what a changed resource warms.
+  void SendAgain(const std::vector<snapshot::ResourceRef>& refs);
   void FillFullState(snapshot::Type type, Response* response, const InFlight& in_flight);
 
   runtime::Loop& loop_;

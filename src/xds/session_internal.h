@@ -34,12 +34,12 @@ inline bool HasLegacyWildcard(snapshot::Type type) {
 
 template <typename F>
 void Session::Mutate(Entry& entry, F change) {
-  const snapshot::ResourcePtr sent = entry.sent, acked = entry.acked;
-  const bool lagged = entry.lag != nullptr;
+  Forms before;
+  if (entry.lag != nullptr) before = FormsOf(entry);
   change();
   // Added before dropped: what both forms refer to is never let go in between.
-  if (entry.lag != nullptr) AddReferences(entry.sent, entry.acked);
-  if (lagged) DropReferences(sent, acked);
+  if (entry.lag != nullptr) AddReferences(FormsOf(entry));
+  DropReferences(before);
 }
 
 }  // namespace gloo::xds

@@ -11,21 +11,27 @@ using snapshot::ResourcePtr;
 using snapshot::ResourceRef;
 using snapshot::Type;
 
-void Session::AddReferences(const ResourcePtr& a, const ResourcePtr& b) {
-  const auto add = [this](const ResourcePtr& r) {
+Session::Forms Session::FormsOf(const Entry& entry) {
+  Forms out;
+  for (const ResourcePtr& form : {entry.sent, entry.acked, entry.lag->maybe}) {
+    if (form != nullptr && std::find(out.begin(), out.end(), form) == out.end()) out.push_back(form);
+  }
+  return out;
+}
+
+void Session::AddReferences(const Forms& forms) {
+  for (const ResourcePtr& r : forms) {
     if (IsUnknown(r)) ++unknown_[static_cast<int>(r->ref.type)];
     for (const auto* list : {&r->warms, &r->needs}) {
       for (const ResourceRef& ref : *list) ++holds_[ref].count;
     }
-  };
-  if (a != nullptr) add(a);
-  if (b != nullptr && b != a) add(b);
+  }
 }
 
-void Session::DropReferences(const ResourcePtr& a, const ResourcePtr& b) {
+void Session::DropReferences(const Forms& forms) {
   std::vector<ResourceRef> free;
   bool known = false;
-  const auto drop = [&](const ResourcePtr& r) {
+  for (const ResourcePtr& r : forms) {
     if (IsUnknown(r) && --unknown_[static_cast<int>(r->ref.type)] == 0) known = true;
     for (const auto* list : {&r->warms, &r->needs}) {
       for (const ResourceRef& ref : *list) {
@@ -35,9 +41,7 @@ void Session::DropReferences(const ResourcePtr& a, const ResourcePtr& b) {
         free.push_back(ref);
       }
     }
-  };
-  if (a != nullptr) drop(a);
-  if (b != nullptr && b != a) drop(b);
+  }
   for (const ResourceRef& ref : free) Wake(ref);
   if (known) Wake(AdoptKey());
 }
@@ -85,7 +89,7 @@ void Session::EraseEntry(Type type, const std::string& name) {
   SetPending(type, *entry.lag, 0);
   StopWaiting(type, key, *entry.lag);
   --s.lagging;
-  DropReferences(entry.sent, entry.acked);
+  DropReferences(FormsOf(entry));
   Wake({type, key});
 }
 
@@ -143,7 +147,9 @@ bool Session::NotInForce(const ResourceRef& ref, uint64_t sequence) const {
   const auto it = s.entries.find(ref.name);
   // What the client does not ask for, or is all right, or it refused itself, holds nothing up.
   if (it == s.entries.end() || it->second.lag == nullptr || it->second.lag->pending == 0) return false;
-  return it->second.acked == nullptr || it->second.lag->pending <= sequence;
+  const Entry& entry = it->second;
+  // `sent` is null while its removal is on the way.
+  return entry.acked == nullptr || entry.sent == nullptr || entry.lag->pending <= sequence;
 }
 
 bool Session::Usable(const Resource& resource) const {
@@ -202,9 +208,10 @@ std::optional<ResourceRef> Session::RemovalBlockedBy(Type type, const std::strin
       if (unknown_[above] > 0) return AdoptKey();
     }
   }
-  if (type == Type::kScopedRoute) {
-    for (const Type replacing : {Type::kExtensionConfig, Type::kScopedRoute}) {
-      if (PendingUpTo(replacing, lag.newest)) return WholeType(replacing);
+  if (type >= Type::kEndpoint && type < Type::kListener) {
+    // What replaces it comes first: its own kind and all that may refer to it.
+    for (int above = static_cast<int>(type); above < static_cast<int>(Type::kListener); ++above) {
+      if (PendingUpTo(static_cast<Type>(above), lag.newest)) return WholeType(static_cast<Type>(above));
     }
   }
   if (type == Type::kListener) {

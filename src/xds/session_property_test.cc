@@ -3,9 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <random>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "xds/testing/publish.h"
@@ -39,7 +40,6 @@ class World {
   // Every resource again in a good form.
   Delta Mend() {
     const std::map<ResourceRef, ResourcePtr> before = all_;
-    bad_ = false;
     for (auto& [name, endpoints] : clusters_) endpoints.version = ++version_;
     for (auto& [name, needs] : routes_) route_versions_[name] = ++version_;
     for (auto& [name, route] : scopes_) scope_versions_[name] = ++version_;
@@ -171,7 +171,6 @@ class World {
 
   std::mt19937 random_;
   int version_ = 0;
-  bool bad_ = false;
   std::map<std::string, ClusterSpec> clusters_;
   std::map<std::string, std::set<std::string>> routes_;
   std::map<std::string, int> route_versions_;
@@ -218,12 +217,18 @@ void Simulate(uint32_t seed, const Mode& mode) {
   EXPECT_EQ(client.session().in_flight(), 0u);
 }
 
-TEST(SessionProperty, DeltaConvergesInOrder) {
-  for (uint32_t seed = 1; seed <= 300 && !::testing::Test::HasFailure(); ++seed) Simulate(seed, {true, false, false});
+// More seeds: GLOO_XDS_SEEDS=2000.
+void SimulateMany(const Mode& mode) {
+  const char* given = std::getenv("GLOO_XDS_SEEDS");
+  const uint32_t seeds = given == nullptr ? 300 : static_cast<uint32_t>(std::strtoul(given, nullptr, 10));
+  for (uint32_t seed = 1; seed <= seeds && !::testing::Test::HasFailure(); ++seed) Simulate(seed, mode);
 }
-TEST(SessionProperty, StateOfTheWorld) {
-  for (uint32_t seed = 1; seed <= 300 && !::testing::Test::HasFailure(); ++seed) Simulate(seed, {false, false, false});
-}
+
+TEST(SessionProperty, DeltaConvergesInOrder) { SimulateMany({.delta = true, .bad = false, .reconnect = false}); }
+TEST(SessionProperty, DeltaWithRefusals) { SimulateMany({.delta = true, .bad = true, .reconnect = false}); }
+TEST(SessionProperty, DeltaWithReconnections) { SimulateMany({.delta = true, .bad = true, .reconnect = true}); }
+TEST(SessionProperty, StateOfTheWorld) { SimulateMany({.delta = false, .bad = false, .reconnect = false}); }
+TEST(SessionProperty, StateOfTheWorldWithRefusals) { SimulateMany({.delta = false, .bad = true, .reconnect = false}); }
 
 }  // namespace
 }  // namespace gloo::xds

@@ -96,7 +96,6 @@ absl::Status Session::OnRequest(const DiscoveryRequest& request) {
   const bool first = !s.active;
   s.active = true;
 
-  bool repeated = false;
   if (!first && !request.response_nonce().empty()) {
     const uint64_t nonce = ParseNonce(request.response_nonce());
     // Written before the client saw the last response: its answer to that one will say all again.
@@ -107,8 +106,6 @@ absl::Status Session::OnRequest(const DiscoveryRequest& request) {
       } else {
         Acknowledge(type, std::move(node.mapped()));
       }
-    } else {
-      repeated = true;
     }
   }
 
@@ -120,16 +117,6 @@ absl::Status Session::OnRequest(const DiscoveryRequest& request) {
       all = true;
     } else {
       names.push_back(name);
-    }
-  }
-  // In the state of the world a name that is asked for again looks like a repeated request; a cluster that is warming
-  // does so for its endpoints.
-  if (repeated) {
-    for (const std::string& name : names) {
-      const auto it = s.entries.find(name);
-      if (it == s.entries.end() || it->second.sent == nullptr || !holds_.contains(ResourceRef{type, name})) continue;
-      MarkChanged(type, name, it->second);
-      it->second.lag->force = true;
     }
   }
   absl::flat_hash_set<std::string_view> wanted(names.begin(), names.end());
@@ -182,7 +169,8 @@ void Session::Adopt(Type type, const std::string& name, const std::string& versi
     adopted_ = true;
     StartGrace(std::nullopt);
   }
-  if (!same) MarkChanged(type, name, entry);
+  // Held does not mean warm: the stream may have broken before the client had what it refers to.
+  if (!same || !current->warms.empty()) MarkChanged(type, name, entry);
 }
 
 absl::Status Session::Subscribe(Type type, const std::string& name) {
@@ -253,9 +241,11 @@ void Session::Acknowledge(Type type, InFlight response) {
     lag.nonce = 0;
     lag.alone = false;
     lag.grace_started = lag.grace_over = false;
-    lag.maybe = nullptr;
     if (lag.uncovered != 0) lag.sequence = std::exchange(lag.uncovered, 0);
-    Mutate(entry, [&] { entry.sent = entry.acked = form; });
+    Mutate(entry, [&] {
+      entry.sent = entry.acked = form;
+      lag.maybe = nullptr;
+    });
     UpdatePending(type, name, entry);
     Enqueue(type, name, entry);
     Wake({type, name});
@@ -288,7 +278,8 @@ void Session::Refuse(Type type, InFlight response, const std::string& message) {
   const auto again = [&](const std::string& name, Entry& entry) {
     Lag& lag = *entry.lag;
     lag.nonce = 0;
-    if (lag.uncovered != 0) lag.sequence = std::exchange(lag.uncovered, 0);
+    // The change is not in force, so its sequence number stays.
+    lag.uncovered = 0;
     UpdatePending(type, name, entry);
     Enqueue(type, name, entry);
     Wake({type, name});
@@ -301,12 +292,14 @@ void Session::Refuse(Type type, InFlight response, const std::string& message) {
       entry.refusal = std::make_unique<Refusal>(Refusal{resource->version, message});
       entry.lag->alone = false;
       // Envoy keeps the form before.
-      const ResourcePtr& maybe = entry.lag->maybe;
-      const bool kept = maybe != nullptr && maybe->version != resource->version;
-      Mutate(entry, [&] { entry.sent = kept ? maybe : entry.acked; });
+      Mutate(entry, [&] {
+        ResourcePtr& maybe = entry.lag->maybe;
+        if (maybe != nullptr && maybe->version == resource->version) maybe = nullptr;
+        entry.sent = maybe != nullptr ? maybe : entry.acked;
+      });
     } else {
       entry.lag->alone = true;
-      entry.lag->maybe = resource;
+      Mutate(entry, [&] { entry.lag->maybe = resource; });
     }
     again(name, entry);
   }

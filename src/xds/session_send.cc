@@ -31,6 +31,10 @@ Session::Decision Session::Decide(Type type, const std::string& name, Entry& ent
     // Gone, but something that the client has still refers to it: it may be waiting for the answer.
     if (const auto it = holds_.find(ResourceRef{type, name}); it != holds_.end() && it->second.gone != nullptr) {
       ResourcePtr form = entry.sent != nullptr && !IsUnknown(entry.sent) ? entry.sent : it->second.gone;
+      if (entry.refusal != nullptr && entry.refusal->version == form->version) {
+        WaitFor({type, name}, type, name, lag);
+        return Decision::kNothing;
+      }
       if (Usable(*form)) {
         *resource = std::move(form);
         return Decision::kUpsert;
@@ -112,7 +116,11 @@ void Session::Collect(Type type, Response* response, InFlight* in_flight) {
       entry.lag->force = false;
       entry.absent = false;
       in_flight->upserts.emplace_back(name, resource);
-      if (!full) response->items.push_back({name, std::move(resource)});
+      if (full) {
+        SendAgain(resource->warms);
+      } else {
+        response->items.push_back({name, std::move(resource)});
+      }
     } else if (entry.sent == nullptr && entry.acked == nullptr) {
       // Never had: an answer, not a change.
       bytes += kResourceOverhead + name.size();
@@ -143,6 +151,16 @@ void Session::Collect(Type type, Response* response, InFlight* in_flight) {
     }
   }
   for (std::string& name : later) s.queue.push_back(std::move(name));
+}
+
+void Session::SendAgain(const std::vector<ResourceRef>& refs) {
+  for (const ResourceRef& ref : refs) {
+    Subscription& s = sub(ref.type);
+    const auto it = s.entries.find(ref.name);
+    if (it == s.entries.end() || it->second.sent == nullptr) continue;
+    MarkChanged(ref.type, ref.name, it->second);
+    it->second.lag->force = true;
+  }
 }
 
 void Session::FillFullState(Type type, Response* response, const InFlight& in_flight) {

@@ -45,6 +45,7 @@ void SimClient::Connect() {
   for (bool& asked : asked_) asked = false;
   for (auto& names : subscribed_) names.clear();
   absent_.clear();
+  advertised_.clear();
   const auto ask = [&](Type type) {
     const int i = static_cast<int>(type);
     asked_[i] = true;
@@ -156,20 +157,6 @@ void SimClient::Answer(Type type, const std::string& nonce, bool ok) {
 
 void SimClient::Receive(const Response& response) {
   ++responses_;
-  if (getenv("SIMLOG")) {
-    printf("<- %s n%s:", response.type_url.c_str() + 36, response.nonce.c_str());
-    for (auto& i : response.items)
-      printf(" %s@%s(%s)", i.name.c_str(), i.resource->body.c_str(),
-             [&] {
-               std::string o;
-               for (auto& n : i.resource->needs) o += n.name + " ";
-               return o;
-             }()
-                 .c_str());
-    printf(" | -");
-    for (auto& r : response.removed) printf(" %s", r.c_str());
-    printf("\n");
-  }
   Type type = Type::kSecret;
   if (!snapshot::ParseTypeUrl(response.type_url, &type)) {
     violations_.push_back("unknown type " + response.type_url);
@@ -191,7 +178,9 @@ void SimClient::Receive(const Response& response) {
       refused_.insert(ref);
       mending_.erase(item.name);
     } else if (type == Type::kCluster) {
-      mending_.insert(item.name);
+      // In the state of the world what came in a refused response goes again with the next.
+      if (ok || delta_) mending_.insert(item.name);
+      advertised_.insert(item.name);
     }
     if (!ok && (!partial || Bad(*item.resource))) continue;
     // On the way when it was unsubscribed.
@@ -222,6 +211,7 @@ void SimClient::Receive(const Response& response) {
     if (type == Type::kCluster) active_.erase(name);
     if (type != Type::kEndpoint) continue;
     for (const auto& [cluster, form] : held(Type::kCluster)) {
+      if (!advertised_.contains(cluster)) continue;
       for (const ResourceRef& ref : form->warms) {
         if (ref == ResourceRef{type, name}) violations_.push_back("endpoints of held cluster told absent: " + name);
       }

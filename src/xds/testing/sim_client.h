@@ -79,6 +79,8 @@ class SimClient final : public SessionEvents {
   // absent.
   std::set<snapshot::ResourceRef> refused_;
   std::set<std::string> mending_;
+  // Clusters that came on this stream: a server that knows nothing of earlier ones need not answer their endpoints.
+  std::set<std::string> advertised_;
   std::set<snapshot::ResourceRef> absent_;
   std::set<std::string> subscribed_[snapshot::kTypeCount];
   bool asked_[snapshot::kTypeCount] = {};

@@ -1,0 +1,481 @@
+// The server over real gRPC on loopback.
+#include "xds/server.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/sync_stream.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "envoy/service/discovery/v3/discovery.pb.h"
+#include "envoy/service/status/v3/csds.pb.h"
+
+namespace gloo::xds {
+namespace {
+
+using envoy::service::discovery::v3::DeltaDiscoveryRequest;
+using envoy::service::discovery::v3::DeltaDiscoveryResponse;
+using envoy::service::discovery::v3::DiscoveryRequest;
+using envoy::service::discovery::v3::DiscoveryResponse;
+using envoy::service::status::v3::ClientStatusRequest;
+using envoy::service::status::v3::ClientStatusResponse;
+using snapshot::Delta;
+using snapshot::MakeResource;
+using snapshot::ResourcePtr;
+using snapshot::Type;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr char kDelta[] = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
+constexpr char kSotw[] = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
+
+ResourcePtr Cluster(const std::string& name, std::string body = "") {
+  return MakeResource(Type::kCluster, name, std::move(body));
+}
+
+// Writes down what the server tells.
+class Log : public Observer {
+ public:
+  void OnConnected(const std::string& node, const std::string& role) override { Add("connected " + node + " " + role); }
+  void OnDisconnected(const std::string& node, const std::string&) override { Add("disconnected " + node); }
+  void OnAck(const std::string& node, Type, const std::vector<std::pair<std::string, std::string>>& all) override {
+    for (const auto& [name, version] : all) Add("ack " + node + " " + name);
+  }
+  void OnNack(const Nack& nack) override {
+    for (const auto& [name, version] : nack.resources) Add("nack " + nack.node_id + " " + name + " " + nack.message);
+  }
+  // Waits until a line has come.
+  bool Wait(const std::string& line) {
+    absl::MutexLock lock(&mutex_);
+    const auto there = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return std::find(lines_.begin(), lines_.end(), line) != lines_.end();
+    };
+    return mutex_.AwaitWithTimeout(absl::Condition(&there), absl::Seconds(10));
+  }
+  std::vector<std::string> lines() {
+    absl::MutexLock lock(&mutex_);
+    return lines_;
+  }
+
+ private:
+  void Add(std::string line) {
+    absl::MutexLock lock(&mutex_);
+    lines_.push_back(std::move(line));
+  }
+  absl::Mutex mutex_;
+  std::vector<std::string> lines_ ABSL_GUARDED_BY(mutex_);
+};
+
+class ServerTest : public ::testing::Test {
+ protected:
+  void Start(ServerOptions options = {}) {
+    options.address = "127.0.0.1:0";
+    thread_ = std::thread([this] { loop_->Run(); });
+    OnLoop([&] {
+      server_ = Server::Create(*loop_, *metrics_, options);
+      server_->AddObserver(&log_);
+      ASSERT_TRUE(server_->Start().ok());
+      server_->SetReady(true);
+    });
+    channel_ = Channel();
+  }
+  void TearDown() override {
+    if (server_ != nullptr) OnLoop([&] { server_ = nullptr; });
+    loop_->Stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  void OnLoop(std::function<void()> fn) {
+    std::promise<void> done;
+    loop_->Post([&] {
+      fn();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  void Publish(const std::string& role, Delta delta) {
+    OnLoop([&] { server_->Publish(role, delta); });
+  }
+  // `narrow`: takes no more than 64 KiB that nobody reads.
+  std::shared_ptr<grpc::Channel> Channel(bool narrow = false) {
+    grpc::ChannelArguments args;
+    if (narrow) {
+      args.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+      args.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 65535);
+    }
+    args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    args.SetMaxReceiveMessageSize(-1);
+    return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials(),
+                                     args);
+  }
+  std::string Metrics() { return metrics_->Text(); }
+
+  std::unique_ptr<runtime::Loop> loop_ = runtime::Loop::Create();
+  std::unique_ptr<runtime::Metrics> metrics_ = runtime::Metrics::Create();
+  Log log_;
+  std::unique_ptr<Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::thread thread_;
+};
+
+// A bidirectional stream of any method.
+template <typename Request, typename Response>
+class Stream {
+ public:
+  Stream(const std::shared_ptr<grpc::Channel>& channel, std::string path) : path_(std::move(path)) {
+    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    const grpc::internal::RpcMethod method(path_.c_str(), grpc::internal::RpcMethod::BIDI_STREAMING);
+    stream_.reset(
+        grpc::internal::ClientReaderWriterFactory<Request, Response>::Create(channel.get(), method, &context_));
+  }
+  ~Stream() {
+    if (stream_ != nullptr) Cancel();
+  }
+  bool Send(const Request& request) { return stream_->Write(request); }
+  bool Read(Response* response) { return stream_->Read(response); }
+  grpc::Status Finish() {
+    Response ignored;
+    stream_->WritesDone();
+    while (stream_->Read(&ignored)) {
+    }
+    grpc::Status status = stream_->Finish();
+    stream_ = nullptr;
+    return status;
+  }
+  void Cancel() {
+    context_.TryCancel();
+    Finish();
+  }
+
+ private:
+  const std::string path_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<Request, Response>> stream_;
+};
+using DeltaStream = Stream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+using SotwStream = Stream<DiscoveryRequest, DiscoveryResponse>;
+
+DeltaDiscoveryRequest First(const std::string& node, Type type) {
+  DeltaDiscoveryRequest request;
+  request.mutable_node()->set_id(node);
+  request.set_type_url(std::string(snapshot::TypeUrl(type)));
+  return request;
+}
+DeltaDiscoveryRequest AckOf(const DeltaDiscoveryResponse& response, const std::string& error = "") {
+  DeltaDiscoveryRequest request;
+  request.set_type_url(response.type_url());
+  request.set_response_nonce(response.nonce());
+  if (!error.empty()) request.mutable_error_detail()->set_message(error);
+  return request;
+}
+
+TEST_F(ServerTest, DeltaOverTheWire) {
+  Start();
+  const std::string large(100'000, 'x');
+  Publish("ingress", {.upserts = {Cluster("small", "abc"), Cluster("large", large), Cluster("empty")}});
+  DeltaStream stream(channel_, kDelta);
+  ASSERT_TRUE(stream.Send(First("ingress~1", Type::kCluster)));
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  EXPECT_EQ(response.type_url(), snapshot::TypeUrl(Type::kCluster));
+  std::map<std::string, std::string> got;
+  for (const auto& r : response.resources()) {
+    EXPECT_EQ(r.resource().type_url(), snapshot::TypeUrl(Type::kCluster));
+    EXPECT_EQ(r.version(), Cluster(r.name(), r.resource().value())->version);
+    got[r.name()] = r.resource().value();
+  }
+  EXPECT_THAT(got, ElementsAre(std::pair<const std::string, std::string>("empty", ""),
+                               std::pair<const std::string, std::string>("large", large),
+                               std::pair<const std::string, std::string>("small", "abc")));
+  ASSERT_TRUE(stream.Send(AckOf(response)));
+  EXPECT_TRUE(log_.Wait("ack ingress~1 small"));
+  OnLoop([&] {
+    ASSERT_EQ(server_->clients().size(), 1u);
+    const Client client = server_->clients()[0];
+    EXPECT_EQ(client.node_id, "ingress~1");
+    EXPECT_EQ(client.role, "ingress");
+    EXPECT_TRUE(client.converged);
+    EXPECT_EQ(client.acks, 1u);
+    EXPECT_EQ(server_->StateOf("ingress~1", {Type::kCluster, "small"}, Cluster("", "abc")->version, nullptr),
+              ClientState::kAcknowledged);
+    EXPECT_EQ(server_->StateOf("ingress~2", {Type::kCluster, "small"}, "", nullptr), ClientState::kNotWanted);
+  });
+
+  Publish("ingress", {.upserts = {Cluster("small", "worse")}, .removals = {{Type::kCluster, "empty"}}});
+  ASSERT_TRUE(stream.Read(&response));
+  EXPECT_EQ(response.resources_size(), 1);
+  EXPECT_THAT(response.removed_resources(), IsEmpty());
+  ASSERT_TRUE(stream.Send(AckOf(response, "worse is no cluster")));
+  EXPECT_TRUE(log_.Wait("nack ingress~1 small worse is no cluster"));
+  ASSERT_TRUE(stream.Read(&response));
+  EXPECT_THAT(response.removed_resources(), ElementsAre("empty"));
+  EXPECT_THAT(Metrics(), HasSubstr("gloo_xds_nacks_total 1"));
+  EXPECT_THAT(Metrics(), HasSubstr("gloo_xds_pushes_total{type=\"cluster\"} 3"));
+  EXPECT_THAT(Metrics(), HasSubstr("gloo_xds_streams{type=\"delta\"} 1"));
+  stream.Cancel();
+  EXPECT_TRUE(log_.Wait("disconnected ingress~1"));
+  EXPECT_THAT(Metrics(), HasSubstr("gloo_xds_streams{type=\"delta\"} 0"));
+}
+
+TEST_F(ServerTest, StateOfTheWorldOverTheWire) {
+  Start();
+  Publish("ingress", {.upserts = {Cluster("a", "A"), Cluster("b", std::string(5000, 'B'))}});
+  SotwStream stream(channel_, kSotw);
+  DiscoveryRequest request;
+  request.mutable_node()->set_id("ingress~s");
+  request.set_type_url(std::string(snapshot::TypeUrl(Type::kCluster)));
+  ASSERT_TRUE(stream.Send(request));
+  DiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  EXPECT_EQ(response.resources_size(), 2);
+  EXPECT_EQ(response.resources(0).value().size() + response.resources(1).value().size(), 5001u);
+  OnLoop([&] { EXPECT_EQ(response.version_info(), server_->snapshot("ingress")->TypeVersion(Type::kCluster)); });
+  request.clear_node();
+  request.set_response_nonce(response.nonce());
+  ASSERT_TRUE(stream.Send(request));
+  EXPECT_TRUE(log_.Wait("ack ingress~s a"));
+}
+
+TEST_F(ServerTest, NothingIsAnsweredBeforeItIsReady) {
+  Start();
+  OnLoop([&] { server_->SetReady(false); });
+  DeltaStream stream(channel_, kDelta);
+  DeltaDiscoveryRequest request = First("ingress~1", Type::kListener);
+  (*request.mutable_initial_resource_versions())["old"] = "1";
+  ASSERT_TRUE(stream.Send(request));
+  Publish("ingress", {.upserts = {MakeResource(Type::kListener, "http", "l")}});
+  OnLoop([&] {
+    EXPECT_THAT(server_->clients(), IsEmpty());
+    server_->SetReady(true);
+  });
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  EXPECT_EQ(response.resources(0).name(), "http");
+  EXPECT_THAT(response.removed_resources(), ElementsAre("old"));
+}
+
+TEST_F(ServerTest, AnUnknownRoleIsAskedForOnceAndReplacedWhenPublished) {
+  int asked = 0;
+  Start({.unknown_role = [&](const std::string& role) {
+    ++asked;
+    return Delta{.upserts = {MakeResource(Type::kListener, "fallback", "for " + role)}};
+  }});
+  DeltaStream stream(channel_, kDelta), second(channel_, kDelta);
+  ASSERT_TRUE(stream.Send(First("edge~1", Type::kListener)));
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  EXPECT_EQ(response.resources(0).resource().value(), "for edge");
+  ASSERT_TRUE(stream.Send(AckOf(response)));
+  ASSERT_TRUE(second.Send(First("edge~2", Type::kListener)));
+  ASSERT_TRUE(second.Read(&response));
+  EXPECT_EQ(asked, 1);
+  OnLoop([&] {
+    EXPECT_EQ(server_->snapshot("edge"), nullptr);
+    EXPECT_THAT(server_->roles(), IsEmpty());
+  });
+  Publish("edge", {.upserts = {MakeResource(Type::kListener, "own", "l")}});
+  ASSERT_TRUE(stream.Read(&response));
+  EXPECT_EQ(response.resources(0).name(), "own");
+  EXPECT_THAT(response.removed_resources(), ElementsAre("fallback"));
+  OnLoop([&] { EXPECT_THAT(server_->roles(), ElementsAre("edge")); });
+}
+
+TEST_F(ServerTest, MethodsOfOneType) {
+  Start();
+  Publish("ingress", {.upserts = {Cluster("a", "A")}});
+  DeltaStream stream(channel_, "/envoy.service.cluster.v3.ClusterDiscoveryService/DeltaClusters");
+  DeltaDiscoveryRequest request = First("ingress~1", Type::kCluster);
+  request.clear_type_url();
+  ASSERT_TRUE(stream.Send(request));
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  EXPECT_EQ(response.resources(0).name(), "a");
+  ASSERT_TRUE(stream.Send(First("ingress~1", Type::kRoute)));
+  const grpc::Status status = stream.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(),
+            "type_url: this service serves type.googleapis.com/envoy.config.cluster.v3.Cluster only");
+}
+
+TEST_F(ServerTest, WhatIsNotServedIsUnimplemented) {
+  Start();
+  for (const char* path : {"/envoy.service.discovery.v3.AggregatedDiscoveryService/Other", "/x.Y/Z",
+                           "/envoy.service.cluster.v3.ClusterDiscoveryService/FetchClusters",
+                           "/envoy.service.runtime.v3.RuntimeDiscoveryService/StreamRuntime"}) {
+    DeltaStream stream(channel_, path);
+    EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::UNIMPLEMENTED) << path;
+  }
+}
+
+TEST_F(ServerTest, GarbageEndsTheStreamOnly) {
+  Start();
+  Stream<grpc::ByteBuffer, grpc::ByteBuffer> garbage(channel_, kDelta);
+  const grpc::Slice slice(std::string("\xff\xff\xff\xff garbage"));
+  ASSERT_TRUE(garbage.Send(grpc::ByteBuffer(&slice, 1)));
+  EXPECT_EQ(garbage.Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  DeltaStream long_id(channel_, kDelta);
+  ASSERT_TRUE(long_id.Send(First(std::string(5000, 'n'), Type::kCluster)));
+  EXPECT_EQ(long_id.Finish().error_message(), "node.id is longer than 1024 bytes");
+  DeltaStream stream(channel_, kDelta);
+  ASSERT_TRUE(stream.Send(First("ingress~1", Type::kCluster)));
+  DeltaDiscoveryResponse response;
+  EXPECT_TRUE(stream.Read(&response));
+}
+
+TEST_F(ServerTest, ClientStatusHidesKeys) {
+  Start();
+  envoy::extensions::transport_sockets::tls::v3::Secret secret;
+  secret.set_name("*.example.com");
+  secret.mutable_tls_certificate()->mutable_certificate_chain()->set_inline_string("public chain");
+  secret.mutable_tls_certificate()->mutable_private_key()->set_inline_string("very private");
+  Publish("ingress",
+          {.upserts = {MakeResource(Type::kSecret, "*.example.com", secret.SerializeAsString()), Cluster("c", "C")}});
+  DeltaStream stream(channel_, kDelta);
+  DeltaDiscoveryRequest request = First("ingress~1", Type::kSecret);
+  request.add_resource_names_subscribe("www.example.com");
+  request.add_resource_names_subscribe("example.org");
+  ASSERT_TRUE(stream.Send(request));
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  ASSERT_EQ(response.resources_size(), 1);
+  EXPECT_EQ(response.resources(0).name(), "www.example.com");
+  ASSERT_TRUE(secret.ParseFromString(response.resources(0).resource().value()));
+  EXPECT_EQ(secret.name(), "www.example.com");
+  EXPECT_EQ(secret.tls_certificate().private_key().inline_string(), "very private");
+  EXPECT_THAT(response.removed_resources(), ElementsAre("example.org"));
+  ASSERT_TRUE(stream.Send(AckOf(response)));
+  ASSERT_TRUE(log_.Wait("ack ingress~1 *.example.com"));
+
+  ClientStatusRequest ask;
+  ask.add_node_matchers()->mutable_node_id()->set_prefix("ingress~");
+  ClientStatusResponse status;
+  grpc::ClientContext context;
+  const grpc::internal::RpcMethod method("/envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus",
+                                         grpc::internal::RpcMethod::NORMAL_RPC);
+  const grpc::Status result = grpc::internal::BlockingUnaryCall(channel_.get(), method, &context, ask, &status);
+  ASSERT_TRUE(result.ok()) << result.error_message();
+  ASSERT_EQ(status.config_size(), 1);
+  EXPECT_EQ(status.config(0).node().id(), "ingress~1");
+  EXPECT_THAT(status.DebugString(), Not(HasSubstr("very private")));
+  EXPECT_THAT(status.DebugString(), HasSubstr("public chain"));
+  std::map<std::string, int> states;
+  for (const auto& config : status.config(0).generic_xds_configs()) states[config.name()] = config.client_status();
+  EXPECT_EQ(states["www.example.com"], envoy::admin::v3::ClientResourceStatus::ACKED);
+  EXPECT_EQ(states["example.org"], envoy::admin::v3::ClientResourceStatus::DOES_NOT_EXIST);
+
+  Stream<ClientStatusRequest, ClientStatusResponse> statuses(
+      channel_, "/envoy.service.status.v3.ClientStatusDiscoveryService/StreamClientStatus");
+  ask.set_exclude_resource_contents(true);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(statuses.Send(ask));
+    ASSERT_TRUE(statuses.Read(&status));
+    EXPECT_EQ(status.config_size(), 1);
+    EXPECT_FALSE(status.config(0).generic_xds_configs(0).has_xds_config());
+  }
+  ask.mutable_node_matchers(0)->mutable_node_id()->set_exact("other");
+  ASSERT_TRUE(statuses.Send(ask));
+  ASSERT_TRUE(statuses.Read(&status));
+  EXPECT_EQ(status.config_size(), 0);
+}
+
+// A client that takes nothing holds one response, delays nobody, and is cut off.
+TEST_F(ServerTest, ASlowClientIsBoundedAndCutOff) {
+  Start({.write_timeout = absl::Seconds(1)});
+  Publish("ingress", {.upserts = {Cluster("c", std::string(1 << 20, '0'))}});
+  Stream<grpc::ByteBuffer, grpc::ByteBuffer> slow(Channel(true), kDelta);
+  const std::string first = First("ingress~slow", Type::kCluster).SerializeAsString();
+  const grpc::Slice slice(first);
+  ASSERT_TRUE(slow.Send(grpc::ByteBuffer(&slice, 1)));
+  ASSERT_TRUE(log_.Wait("connected ingress~slow ingress"));
+  std::weak_ptr<const snapshot::Resource> superseded;
+  DeltaStream quick(channel_, kDelta);
+  ASSERT_TRUE(quick.Send(First("ingress~quick", Type::kCluster)));
+  DeltaDiscoveryResponse response;
+  for (int i = 1; i <= 30; ++i) {
+    ASSERT_TRUE(quick.Read(&response));
+    ASSERT_TRUE(quick.Send(AckOf(response)));
+    ResourcePtr next = Cluster("c", std::string(1 << 20, static_cast<char>('0' + i)));
+    if (i == 5) superseded = next;
+    Publish("ingress", {.upserts = {next}});
+  }
+  ASSERT_TRUE(quick.Read(&response));
+  EXPECT_EQ(response.resources(0).resource().value()[0], '0' + 30);
+  ASSERT_TRUE(quick.Send(AckOf(response)));
+  EXPECT_TRUE(log_.Wait("disconnected ingress~slow"));
+  // The slow one was written one response, not one for each change.
+  OnLoop([&] { EXPECT_TRUE(superseded.expired()); });
+  EXPECT_THAT(Metrics(), HasSubstr("gloo_xds_pushes_total{type=\"cluster\"} 32"));
+}
+
+TEST_F(ServerTest, AClientThatSaysNothingIsCutOff) {
+  Start({.write_timeout = absl::Milliseconds(100)});
+  DeltaStream stream(channel_, kDelta);
+  DeltaDiscoveryResponse response;
+  EXPECT_FALSE(stream.Read(&response));
+}
+
+TEST_F(ServerTest, ATakenPortIsAnError) {
+  Start();
+  OnLoop([&] {
+    ServerOptions options;
+    options.address = absl::StrCat("127.0.0.1:", server_->port());
+    const auto other = Server::Create(*loop_, *metrics_, options);
+    EXPECT_EQ(other->Start().message(), absl::StrCat("cannot listen on ", options.address,
+                                                     ": the port is taken or the address is not of this host"));
+  });
+}
+
+TEST_F(ServerTest, ShutdownEndsStreams) {
+  Start();
+  DeltaStream stream(channel_, kDelta);
+  ASSERT_TRUE(stream.Send(First("ingress~1", Type::kCluster)));
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  OnLoop([&] {
+    server_->Shutdown();
+    server_->Shutdown();
+    EXPECT_THAT(server_->clients(), IsEmpty());
+  });
+  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(ServerTest, ManyClientsComeAndGo) {
+  Start();
+  Publish("ingress", {.upserts = {Cluster("c", "0")}});
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 20; ++i) {
+        DeltaStream stream(channel_, kDelta);
+        EXPECT_TRUE(stream.Send(First(absl::StrCat("ingress~", t), Type::kCluster)));
+        DeltaDiscoveryResponse response;
+        EXPECT_TRUE(stream.Read(&response));
+        if (i % 2 == 0) stream.Send(AckOf(response));
+        if (i % 3 == 0) stream.Cancel();
+      }
+    });
+  }
+  for (int i = 1; i < 50; ++i) Publish("ingress", {.upserts = {Cluster("c", absl::StrCat(i))}});
+  for (std::thread& thread : threads) thread.join();
+  for (int t = 0; t < 4; ++t) EXPECT_TRUE(log_.Wait(absl::StrCat("disconnected ingress~", t)));
+}
+
+}  // namespace
+}  // namespace gloo::xds
