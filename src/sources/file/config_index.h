@@ -33,6 +33,11 @@ class ConfigIndex {
   void SetProblem(const std::string& place, std::optional<Issue> issue);
 
   bool IsUnreadable(const std::string& path) const;
+  // The file held objects when it was last read.
+  bool HoldsObjects(const std::string& path) const {
+    const auto it = files_.find(path);
+    return it != files_.end() && !it->second.claims.empty();
+  }
 
   // Adds the events of all that was told since the last call. `now_ns` is the age of objects that are new and carry
   // none; of several the order is that of paths and documents.

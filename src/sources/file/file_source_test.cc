@@ -194,6 +194,26 @@ TEST_F(FileSourceTest, SavesThatTakeTheFileAwayForAMomentRemoveNothing) {
   EXPECT_FALSE(sink_.world().Logged("removed a"));
 }
 
+// Truncated, and not yet written: what was read in between is no decision to have nothing.
+TEST_F(FileSourceTest, AFileThatIsEmptyForAMomentRemovesNothing) {
+  options_.removal_grace = std::chrono::hours(1);
+  Write(In("a.yaml"), Role("a", 1));
+  StartAndSync();
+  Write(In("a.yaml"), "");
+  Settle();
+  EXPECT_EQ(sink_.world().Port("a"), 1);
+  Write(In("a.yaml"), Role("a", 2));
+  ASSERT_TRUE(WaitForPort("a", 2));
+  EXPECT_FALSE(sink_.world().Logged("removed a"));
+}
+
+TEST_F(FileSourceTest, AFileThatStaysEmptyHasNoObjects) {
+  Write(In("a.yaml"), Role("a", 1));
+  StartAndSync();
+  Write(In("a.yaml"), "");
+  ASSERT_TRUE(sink_.Wait([](const World& w) { return w.Logged("removed a"); }));
+}
+
 TEST_F(FileSourceTest, OfTwoFilesWithOneNameTheFirstHoldsIt) {
   Write(In("a.yaml"), Role("r", 1));
   Write(In("b.yaml"), Role("r", 2));

@@ -133,6 +133,7 @@ void FileSource::Worker::Run() {
 bool FileSource::Worker::Wait() {
   SteadyClock::time_point deadline = config_.NextDeadline();
   for (const auto& tree : data_) deadline = std::min(deadline, tree->watcher.NextDeadline());
+  for (const auto& [path, believed_at] : emptied_) deadline = std::min(deadline, believed_at);
   int timeout = -1;
   if (deadline != SteadyClock::time_point::max()) {
     const auto left =
@@ -167,6 +168,7 @@ void FileSource::Worker::ReadConfig(Reading& reading) const {
   reading.outcome = file::ReadWhole(config_.FullPath(reading.path), options_.limits.max_bytes);
   if (reading.outcome.kind == ReadOutcome::Kind::kGone || reading.outcome.kind == ReadOutcome::Kind::kUnreadable)
     return;
+  reading.empty = reading.outcome.text.empty();
   reading.hash = ContentHash(reading.outcome.text);
   const auto known = hashes_.find(reading.path);
   if (known != hashes_.end() && known->second == reading.hash) {
@@ -178,6 +180,18 @@ void FileSource::Worker::ReadConfig(Reading& reading) const {
                                       : model::ReadText(reading.outcome.text, reading.path, *options_.schemas,
                                                         options_.limits, options_.name);
   reading.outcome.text = {};
+}
+
+bool FileSource::Worker::MayBeFilled(const Reading& reading) {
+  if (!reading.empty || !index_.HoldsObjects(reading.path)) {
+    emptied_.erase(reading.path);
+    return false;
+  }
+  const auto now = SteadyClock::now();
+  const auto [it, fresh] = emptied_.try_emplace(reading.path, now + options_.removal_grace);
+  if (now < it->second) return true;
+  emptied_.erase(it);
+  return false;
 }
 
 void FileSource::Worker::RoundOfConfig(Batch& batch) {
@@ -195,13 +209,21 @@ void FileSource::Worker::RoundOfConfig(Batch& batch) {
     }
     readings.push_back({.path = std::move(changed.path)});
   }
+  for (const auto& [path, believed_at] : emptied_) {
+    const bool listed = std::any_of(readings.begin(), readings.end(), [&](const Reading& r) { return r.path == path; });
+    if (believed_at <= SteadyClock::now() && !listed) readings.push_back({.path = path});
+  }
   std::sort(readings.begin(), readings.end(), [](const Reading& a, const Reading& b) { return a.path < b.path; });
   InParallel(readings.size(), [&](size_t i) { ReadConfig(readings[i]); });
   // A writer may have begun anew while we read.
   if (!readings.empty()) config_.Drain();
   for (Reading& reading : readings) {
     const std::string& path = reading.path;
-    if (config_.Unsettled(path) || reading.outcome.kind == ReadOutcome::Kind::kGone) continue;
+    if (config_.Unsettled(path) || reading.outcome.kind == ReadOutcome::Kind::kGone) {
+      emptied_.erase(path);
+      continue;
+    }
+    if (MayBeFilled(reading)) continue;
     if (reading.outcome.kind == ReadOutcome::Kind::kUnreadable) {
       index_.SetUnreadable(path, Unreadable(path, reading.outcome.why));
     } else if (reading.same) {

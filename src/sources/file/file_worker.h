@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +34,8 @@ class FileSource::Worker {
     std::string hash;
     // The text is what it was.
     bool same = false;
+    // There is no text at all.
+    bool empty = false;
     model::FileResult result;
   };
   // One folder of data: its files and their meaning.
@@ -55,6 +59,9 @@ class FileSource::Worker {
   void RoundOfConfig(Batch& batch);
   void RoundOfData(DataTree& tree, Batch& batch);
   void ReadConfig(Reading& reading) const;
+  // A file that held objects and is empty now was perhaps only truncated, to be written in a moment: true until it has
+  // been so for the removal grace.
+  bool MayBeFilled(const Reading& reading);
   void Count(uint64_t reads);
 
   const Options& options_;
@@ -69,6 +76,8 @@ class FileSource::Worker {
   file::ConfigIndex index_;
   // Hashes of the texts that the index holds.
   std::unordered_map<std::string, std::string> hashes_;
+  // Files found empty, and when that is believed.
+  std::map<std::string, std::chrono::steady_clock::time_point> emptied_;
   std::vector<std::unique_ptr<DataTree>> data_;
   bool synced_ = false;
   uint64_t overflows_counted_ = 0;
