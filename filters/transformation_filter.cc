@@ -81,12 +81,6 @@ class HeadersCopy : public tmpl::HeaderSource {
   List headers_;
 };
 
-bool IsGrpc(std::string_view content_type) {
-  static constexpr std::string_view kGrpc = "application/grpc";
-  return content_type.starts_with(kGrpc) && (content_type.size() == kGrpc.size() || content_type[kGrpc.size()] == '+' ||
-                                             content_type[kGrpc.size()] == ';');
-}
-
 bool IsTokenCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
@@ -176,9 +170,9 @@ HeadersStatus TransformationFilter::OnRequestHeaders(bool end_of_stream) {
       envoy_dynamic_module_callback_get_most_specific_route_config(envoy_));
   if (route == nullptr) return HeadersStatus::kContinue;
   const std::string_view method = Header(Direction::kRequest, ":method").value_or("");
-  // Tunnels carry messages of their own, which no template can read.
-  if (method == "CONNECT" || !Header(Direction::kRequest, "upgrade").value_or("").empty() ||
-      IsGrpc(Header(Direction::kRequest, "content-type").value_or(""))) {
+  // Tunnels carry messages of their own, which no template can read; Envoy lets them in only where a route allows them.
+  // No header that any client may send passes a function's templates by: a content type decides nothing here.
+  if (method == "CONNECT" || !Header(Direction::kRequest, "upgrade").value_or("").empty()) {
     return HeadersStatus::kContinue;
   }
   transformation_ = route->transformation();
