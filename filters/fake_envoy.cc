@@ -246,11 +246,15 @@ bool envoy_dynamic_module_callback_http_drain_body(abi::EnvoyFilterPtr filter, a
 }
 
 void envoy_dynamic_module_callback_http_send_response(abi::EnvoyFilterPtr filter, uint32_t status,
-                                                      abi::ModuleHttpHeader*, size_t, abi::ModuleBuffer body,
-                                                      abi::ModuleBuffer details) {
+                                                      abi::ModuleHttpHeader* headers, size_t header_count,
+                                                      abi::ModuleBuffer body, abi::ModuleBuffer details) {
   FakeStream* stream = Stream(filter);
   EXPECT_FALSE(stream->reply.has_value()) << "a stream is answered once";
   stream->reply = FakeStream::Reply{status, std::string(View(body)), std::string(View(details))};
+  for (size_t i = 0; i < header_count; ++i) {
+    stream->reply->headers.emplace_back(std::string(headers[i].key, headers[i].key_size),
+                                        std::string(headers[i].value, headers[i].value_size));
+  }
   stream->LocalReply(status);
   // The answer may be sent at once, and then the stream ends before this returns.
   stream->Destroy();

@@ -107,6 +107,7 @@ class FakeStream {
     uint32_t status = 0;
     std::string body;
     std::string details;
+    HeaderList headers = {};
     bool operator==(const Reply&) const = default;
   };
   std::optional<Reply> reply;

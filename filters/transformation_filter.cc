@@ -113,6 +113,28 @@ std::string ValueMistake(std::string_view name, std::string_view value) {
   return {};
 }
 
+bool IsGrpc(std::string_view content_type) {
+  static constexpr std::string_view kGrpc = "application/grpc";
+  return content_type.starts_with(kGrpc) && (content_type.size() == kGrpc.size() || content_type[kGrpc.size()] == '+' ||
+                                             content_type[kGrpc.size()] == ';');
+}
+
+// The status of gRPC that says the same.
+std::string_view GrpcStatus(int status) {
+  switch (status) {
+    case 413:
+      return "8";  // RESOURCE_EXHAUSTED
+    case 415:
+      return "12";  // UNIMPLEMENTED
+    case 502:
+      return "14";  // UNAVAILABLE
+    case 400:
+      return "13";  // INTERNAL
+    default:
+      return "2";  // UNKNOWN
+  }
+}
+
 std::optional<size_t> DefineCounter(abi::EnvoyFilterConfigPtr envoy, std::string_view name, std::string_view label) {
   ModuleBuffer label_name(label);
   size_t id = 0;
@@ -359,7 +381,13 @@ void TransformationFilter::Fail(Direction direction, int status, const std::stri
   Count(direction == Direction::kRequest ? config_->request_errors : config_->response_errors, std::to_string(status));
   // Before the reply, which calls our hooks again and then may end us.
   OnLocalReply();
-  envoy_dynamic_module_callback_http_send_response(envoy_, static_cast<uint32_t>(status), nullptr, 0, text, details);
+  // To a gRPC client Envoy answers in gRPC's form, and without this with status OK, for whatever a module says.
+  const std::string_view grpc_status = GrpcStatus(status);
+  static constexpr std::string_view kName = "grpc-status";
+  abi::ModuleHttpHeader header{kName.data(), kName.size(), grpc_status.data(), grpc_status.size()};
+  const bool grpc = IsGrpc(Header(Direction::kRequest, "content-type").value_or(""));
+  envoy_dynamic_module_callback_http_send_response(envoy_, static_cast<uint32_t>(status), &header, grpc ? 1 : 0, text,
+                                                   details);
 }
 
 std::optional<std::string_view> TransformationFilter::Header(Direction direction, std::string_view name) const {

@@ -100,6 +100,23 @@ TEST_F(TransformationTest, ErrorsAreAnsweredOnce) {
   EXPECT_EQ(config.counters, (Counters{{"gloo.transformation.request_errors status=400", 1}}));
 }
 
+TEST_F(TransformationTest, AGrpcClientIsToldThatItFailed) {
+  const std::vector<std::pair<int, std::string>> cases = {
+      {400, "13"}, {413, "8"}, {415, "12"}, {502, "14"}, {500, "2"}};
+  for (const auto& [status, grpc_status] : cases) {
+    transformation.request = [status = status](const tmpl::HeaderSource&, std::string_view) {
+      return Error(status, "no");
+    };
+    auto stream = Stream();
+    stream->Request({{":method", "POST"}, {"content-type", "application/grpc"}});
+    ASSERT_TRUE(stream->reply.has_value());
+    EXPECT_EQ(stream->reply->headers, (HeaderList{{"grpc-status", grpc_status}}));
+  }
+  auto stream = Stream();
+  stream->Request({{":method", "POST"}, {"content-type", "application/grpc-web"}});
+  EXPECT_EQ(stream->reply->headers, HeaderList{});
+}
+
 TEST_F(TransformationTest, AnErrorOfAResponseReplacesIt) {
   transformation.response = [](const tmpl::HeaderSource&, std::string_view) { return Error(502, "no"); };
   auto stream = Stream();
