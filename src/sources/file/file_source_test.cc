@@ -200,7 +200,9 @@ TEST_F(FileSourceTest, AFileThatIsEmptyForAMomentRemovesNothing) {
   Write(In("a.yaml"), Role("a", 1));
   StartAndSync();
   Write(In("a.yaml"), "");
-  Settle();
+  // When this later file is known, the empty one has been read.
+  Write(In("b.yaml"), Role("b", 1));
+  ASSERT_TRUE(WaitForPort("b", 1));
   EXPECT_EQ(sink_.world().Port("a"), 1);
   Write(In("a.yaml"), Role("a", 2));
   ASSERT_TRUE(WaitForPort("a", 2));
