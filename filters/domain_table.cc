@@ -5,23 +5,10 @@
 #include <map>
 
 #include "filters/json.h"
+#include "template/codec.h"
 
 namespace gloo::filters {
 namespace {
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-// The host part of `host[:port]`. A colon without brackets is taken for a port only when it is the only one, so that a
-// bare IPv6 address keeps its last group.
-std::string_view StripPort(std::string_view authority) {
-  if (!authority.empty() && authority.front() == '[') {
-    const size_t close = authority.find(']');
-    return close == authority.npos ? authority : authority.substr(0, close + 1);
-  }
-  const size_t colon = authority.find(':');
-  if (colon == authority.npos || authority.find(':', colon + 1) != authority.npos) return authority;
-  return authority.substr(0, colon);
-}
 
 // What a thread has last seen of a slot.
 struct CachedTable {
@@ -35,17 +22,8 @@ thread_local std::vector<CachedTable> cached_tables;
 
 }  // namespace
 
-std::string_view NormalizeHost(std::string_view authority, std::array<char, kMaxHost>* buffer) {
-  // A trailing dot stands before the port: "example.com.:80".
-  std::string_view host = StripPort(authority);
-  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
-  if (host.size() > kMaxHost) return {};
-  std::transform(host.begin(), host.end(), buffer->begin(), Lower);
-  return std::string_view(buffer->data(), host.size());
-}
-
 std::string_view DomainTable::Listener::Match(std::string_view host) const {
-  if (host.empty() || (suffixes_.empty() && star_.empty())) return {};
+  if (host.empty() || (suffixes_.empty() && star_.empty())) return star_;
   if (exact_.find(host) != exact_.end()) return {};
   if (!suffixes_.empty()) {
     // From the longest suffix; the label before the dot must not be empty.
@@ -85,7 +63,7 @@ std::shared_ptr<const DomainTable> DomainTable::Parse(std::string_view json, std
         return fail("listeners." + name + "[" + std::to_string(i) + "]: must be a non-empty string");
       }
       std::string text = domain.string;
-      std::transform(text.begin(), text.end(), text.begin(), Lower);
+      std::transform(text.begin(), text.end(), text.begin(), tmpl::ToLower);
       if (text == "*") {
         listener.star_ = name + "|*";
       } else if (text.size() > 2 && text.starts_with("*.") && text.find('*', 1) == text.npos) {

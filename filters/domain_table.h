@@ -2,7 +2,6 @@
 // under them. It turns the host of a request into its scope key.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -16,13 +15,6 @@
 
 namespace gloo::filters {
 
-// Longest host that is looked up: longer ones are no DNS names, and no scope has them.
-inline constexpr size_t kMaxHost = 255;
-
-// Writes the host of an :authority into `buffer`, lower-cased and without port and trailing dot; an IPv6 literal keeps
-// its brackets. Empty when there is no host or it is longer than kMaxHost.
-std::string_view NormalizeHost(std::string_view authority, std::array<char, kMaxHost>* buffer);
-
 // Immutable. The scope key of a host is `LISTENER|DOMAIN`.
 class DomainTable {
  public:
@@ -34,8 +26,8 @@ class DomainTable {
   // The domains of one listener.
   class Listener {
    public:
-    // The wildcard key under which a normalized host falls, or empty: then the host is its own key. An empty host falls
-    // under none.
+    // The wildcard key under which a host falls, or empty: then the host is its own key. Hosts come from
+    // tmpl::NormalizeHost; an empty one falls under `*` alone.
     std::string_view Match(std::string_view host) const;
     bool operator==(const Listener&) const = default;
 

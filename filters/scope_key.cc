@@ -4,6 +4,7 @@
 #include <array>
 
 #include "filters/json.h"
+#include "template/host.h"
 
 namespace gloo::filters {
 namespace {
@@ -36,12 +37,12 @@ void ScopeKey::Apply(abi::EnvoyEarlyContextPtr context) const {
                                                                             &authority, 0, nullptr)) {
     authority = {};
   }
-  std::array<char, kMaxHost> host_buffer;
-  const std::string_view host = NormalizeHost(authority.view(), &host_buffer);
+  std::array<char, tmpl::kMaxHost> host_buffer;
+  const std::string_view host = tmpl::NormalizeHost(authority.view(), &host_buffer);
   const DomainTable* table = slot_->Get();
   const DomainTable::Listener* listener = table == nullptr ? nullptr : table->Find(listener_);
   std::string_view key = listener == nullptr ? std::string_view() : listener->Match(host);
-  std::array<char, kMaxListener + 1 + kMaxHost> key_buffer;
+  std::array<char, kMaxListener + 1 + tmpl::kMaxHost> key_buffer;
   if (key.empty()) {
     char* const end =
         std::copy(host.begin(), host.end(), std::copy(prefix_.begin(), prefix_.end(), key_buffer.begin()));

@@ -49,7 +49,8 @@ TEST_F(ScopeKeyTest, FollowsTheTable) {
     EXPECT_EQ(KeyOf({{":authority", "A.com:80"}}), "http|a.com");
     EXPECT_EQ(KeyOf({{":authority", "b.com"}}), "http|*.com");
     EXPECT_EQ(KeyOf({{":authority", "x.org"}}), "http|*");
-    EXPECT_EQ(KeyOf({}), "http|");
+    EXPECT_EQ(KeyOf({}), "http|*");
+    EXPECT_EQ(KeyOf({{":authority", std::string(1000, 'a') + ".com"}}), "http|*") << "too long for a name";
     FakeFilterConfig other("gloo.domains", R"({"table":"follow","listeners":{"http":["*.b.com"]}})");
     EXPECT_EQ(KeyOf({{":authority", "b.com"}}), "http|b.com");
     EXPECT_EQ(KeyOf({{":authority", "a.b.com"}}), "http|*.b.com");

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/scoped_route.pb.h"
 #include "google/protobuf/util/time_util.h"
+#include "template/host.h"
 #include "translator/names.h"
 
 namespace gloo::cli {
@@ -163,7 +165,8 @@ class Explanation {
   }
 
   bool FindVirtualService() {
-    const std::string host = MatchedHost(request_.host);
+    std::array<char, tmpl::kMaxHost> buffer;
+    const std::string host(tmpl::NormalizeHost(request_.host, &buffer));
     const std::string domain = DomainFor(*resources_, listener_, host);
     if (domain.empty()) {
       std::string hint;

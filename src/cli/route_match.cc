@@ -170,16 +170,6 @@ std::string WhyNot(const RouteMatch& match, const Request& request) {
   return "";
 }
 
-std::string MatchedHost(std::string_view host) {
-  const size_t colon = host.rfind(':');
-  const size_t bracket = host.rfind(']');
-  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
-    host = host.substr(0, colon);
-  }
-  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
-  return absl::AsciiStrToLower(AbslView(host));
-}
-
 std::string NormalizePath(std::string_view path) {
   const std::string_view plain = WithoutQuery(path);
   std::vector<std::string_view> segments;

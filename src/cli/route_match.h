@@ -14,7 +14,7 @@ namespace gloo::cli {
 
 struct Request {
   std::string method = "GET";
-  // As sent; see MatchedHost().
+  // As sent; tmpl::NormalizeHost() makes it what domains are compared with.
   std::string host;
   // With the query string.
   std::string path = "/";
@@ -29,9 +29,6 @@ struct Request {
 // Empty where the request matches; else the first thing that is not as the route wants it:
 // `path "/a" does not start with "/b"`.
 std::string WhyNot(const envoy::config::route::v3::RouteMatch& match, const Request& request);
-
-// The host as domains are compared: lower case, without port and trailing dot.
-std::string MatchedHost(std::string_view host);
 
 // The path as Envoy matches it: dot segments resolved, slashes merged; the query string is kept.
 std::string NormalizePath(std::string_view path);

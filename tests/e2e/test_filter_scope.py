@@ -119,9 +119,10 @@ def test_a_clients_own_scope_never_counts(envoy, protocol):
 
 
 def test_a_request_without_a_host(envoy):
-    assert scope_of(envoy, "") == "http|"
-    assert scope_of(envoy, ".") == "http|"
-    assert scope_of(envoy, "a." * 3000) == "http|", "a host that is too long is none"
+    assert scope_of(envoy, "") == "http|*"
+    assert scope_of(envoy, ".") == "http|*"
+    assert scope_of(envoy, "a." * 3000) == "http|*", "a host that is too long is none"
+    assert scope_of(envoy, "a." * 3000, listener_name="https") == "https|", "nobody serves all hosts there"
     with H1Client(envoy.ports["http"]) as client:
         client.send("GET / HTTP/1.0\r\n\r\n")
         assert client.read().status == 400, "Envoy itself wants a host"
