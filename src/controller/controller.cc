@@ -15,7 +15,8 @@ Pending Pending::From(sources::Batch batch) {
   for (sources::ObjectEvent& event : batch.objects) out.objects.insert_or_assign(event.key, std::move(event));
   for (auto& [kind, event] : batch.data) out.data.insert_or_assign({kind, event.key}, std::move(event.data));
   for (sources::PlaceEvent& event : batch.places) {
-    out.places.insert_or_assign(std::move(event.place), std::move(event.issues));
+    std::string place = event.place;
+    out.places.insert_or_assign(std::move(place), std::move(event));
   }
   if (batch.synced) out.synced.insert(std::move(batch.source));
   return out;
@@ -24,7 +25,7 @@ Pending Pending::From(sources::Batch batch) {
 void Pending::Merge(Pending later) {
   for (auto& [key, event] : later.objects) objects.insert_or_assign(key, std::move(event));
   for (auto& [key, value] : later.data) data.insert_or_assign(key, std::move(value));
-  for (auto& [place, issues] : later.places) places.insert_or_assign(place, std::move(issues));
+  for (auto& [place, event] : later.places) places.insert_or_assign(place, std::move(event));
   synced.merge(later.synced);
   batches += later.batches;
 }
@@ -55,23 +56,9 @@ Controller::~Controller() = default;
 void Controller::Start() {
   translator::Changes changes;
   if (store_ != nullptr) {
-    state::Store::Loaded loaded = store_->Load();
+    const state::Store::Loaded loaded = store_->Load();
     reporter_.Load(loaded.statuses);
-    for (const model::ObjectPtr& object : loaded.good) {
-      known_[object->key] = {.current = object,
-                             .in_force = object,
-                             .origin = object->origin,
-                             .generation = object->generation,
-                             .created = object->created,
-                             .hash = object->hash,
-                             .from_state = true};
-      changes.objects.emplace_back(object->key, translator::Entry{.current = object, .last_good = object});
-    }
-    for (const state::SavedData& saved : loaded.data) {
-      const model::DataKey key{saved.data->ns, saved.data->name};
-      data_seen_[{saved.secret ? sources::DataKind::kSecret : sources::DataKind::kArtifact, key}] = false;
-      (saved.secret ? changes.secrets : changes.artifacts).emplace_back(key, saved.data);
-    }
+    Remember(loaded, changes);
     has_state_ = !loaded.good.empty();
   }
   Publish(translator_.Apply(changes));
@@ -85,30 +72,83 @@ void Controller::Start() {
   }
 }
 
+void Controller::Remember(const state::Store::Loaded& loaded, translator::Changes& changes) {
+  for (const model::ObjectPtr& object : loaded.good) {
+    Known& known = known_[object->key];
+    known.current = known.in_force = known.last_good = object;
+    known.generation = object->generation;
+    known.created = object->created;
+    known.hash = object->hash;
+    MoveTo(object->key, known, object->origin);
+    changes.objects.emplace_back(object->key, translator::Entry{.current = object, .last_good = object});
+  }
+  // The form read last may have been another one, or never a good one.
+  for (const state::SeenObject& seen : loaded.seen) {
+    Known& known = known_[seen.key];
+    known.generation = seen.generation;
+    known.created = seen.created;
+    known.hash = seen.hash;
+    MoveTo(seen.key, known, seen.origin);
+  }
+  for (const state::SavedStatus& status : loaded.statuses) known_.try_emplace(status.key);
+  for (const auto& [key, known] : known_) unseen_.insert(key);
+  for (const state::SavedData& saved : loaded.data) {
+    const model::DataKey key{saved.data->ns, saved.data->name};
+    unseen_data_.insert({saved.secret ? sources::DataKind::kSecret : sources::DataKind::kArtifact, key});
+    (saved.secret ? changes.last_good_secrets : changes.artifacts).emplace_back(key, saved.data);
+  }
+}
+
 void Controller::Push(sources::Batch batch) {
   Pending pending = Pending::From(std::move(batch));
   queue_.Set(static_cast<double>(pending.size()));
   mailbox_.Push(std::move(pending));
 }
 
-std::optional<translator::Entry> Controller::Take(const sources::ObjectEvent& event) {
-  auto [it, fresh] = known_.try_emplace(event.key);
-  Known& known = it->second;
-  const bool was_state = std::exchange(known.from_state, false);
+void Controller::MoveTo(const model::ObjectKey& key, Known& known, model::Origin origin) {
+  if (known.origin.location != origin.location) {
+    if (auto it = by_location_.find(known.origin.location); it != by_location_.end()) {
+      it->second.erase(key);
+      if (it->second.empty()) by_location_.erase(it);
+    }
+    by_location_[origin.location].insert(key);
+  }
+  known.origin = std::move(origin);
+}
+
+bool Controller::Forget(const model::ObjectKey& key) {
+  auto it = known_.find(key);
+  if (it == known_.end()) return false;
+  if (auto place = by_location_.find(it->second.origin.location); place != by_location_.end()) {
+    place->second.erase(key);
+    if (place->second.empty()) by_location_.erase(place);
+  }
+  known_.erase(it);
+  unseen_.erase(key);
+  return true;
+}
+
+std::optional<translator::Entry> Controller::Take(const sources::ObjectEvent& event, state::Write& write) {
+  Known& known = known_[event.key];
+  const bool was_unseen = unseen_.erase(event.key) > 0;
   if (event.object == nullptr) {
     known.current = nullptr;
     known.read_issues = event.issues;
-    return translator::Entry{.current = nullptr, .read_issues = event.issues, .last_good = known.in_force};
+    return translator::Entry{.current = nullptr, .read_issues = event.issues};
   }
-  const bool same =
-      !fresh && known.current != nullptr && known.hash == event.object->hash && known.read_issues == event.issues;
   auto object = std::make_shared<model::Object>(*event.object);
   if (object->generation == 0) {
     object->generation = known.hash == object->hash && known.generation > 0 ? known.generation : known.generation + 1;
   }
   // The age decides between claimants: it must survive a restart and a rewrite of the file.
   if (known.created != 0) object->created = known.created;
-  known.origin = object->origin;
+  const bool same = known.current != nullptr && known.current->hash == object->hash &&
+                    known.current->generation == object->generation && known.read_issues == event.issues;
+  if (known.generation != object->generation || known.created != object->created || known.hash != object->hash ||
+      known.origin != object->origin) {
+    write.seen.push_back({event.key, object->created, object->generation, object->hash, object->origin});
+  }
+  MoveTo(event.key, known, object->origin);
   known.generation = object->generation;
   known.created = object->created;
   known.hash = object->hash;
@@ -116,10 +156,30 @@ std::optional<translator::Entry> Controller::Take(const sources::ObjectEvent& ev
   known.current = object;
   // What the state directory held is what the user has now: nothing to translate again.
   if (same) {
-    if (was_state && known.report) reporter_.Put({{event.key, MakeReport(known)}});
+    if (was_unseen && known.report) reporter_.Put({{event.key, MakeReport(known)}});
     return std::nullopt;
   }
-  return translator::Entry{.current = std::move(object), .read_issues = event.issues, .last_good = known.in_force};
+  return translator::Entry{.current = std::move(object), .read_issues = event.issues};
+}
+
+absl::flat_hash_set<std::string> Controller::TakePlaces(absl::flat_hash_map<std::string, sources::PlaceEvent>& places) {
+  absl::flat_hash_set<std::string> changed;
+  for (auto& [place, event] : places) {
+    auto it = places_.find(place);
+    if (event.issues.empty()) {
+      if (it == places_.end()) continue;
+      places_.erase(it);
+      spdlog::info("{} is well again", place);
+    } else {
+      if (it != places_.end() && it->second.issues == event.issues && it->second.unread == event.unread) continue;
+      for (const Issue& issue : event.issues) spdlog::warn("{}", ToString(issue));
+      places_.insert_or_assign(place, std::move(event));
+    }
+    changed.insert(place);
+  }
+  metrics_.gauge("gloo_broken_places", "Files and other places of configuration that cannot be read.")
+      .Set(static_cast<double>(places_.size()));
+  return changed;
 }
 
 void Controller::Process(Pending pending) {
@@ -128,52 +188,40 @@ void Controller::Process(Pending pending) {
       .Add(static_cast<double>(pending.batches - 1));
   const absl::Time start = absl::Now();
   translator::Changes changes;
+  state::Write write;
 
-  absl::flat_hash_set<std::string> places_changed;
-  for (auto& [place, issues] : pending.places) {
-    auto it = places_.find(place);
-    for (const Issue& issue : issues) {
-      if (it == places_.end() || it->second != issues) spdlog::warn("{}", ToString(issue));
-    }
-    if (issues.empty()) {
-      if (places_.erase(place) > 0) {
-        places_changed.insert(place);
-        spdlog::info("{} is well again", place);
-      }
-    } else if (it == places_.end() || it->second != issues) {
-      places_[place] = std::move(issues);
-      places_changed.insert(place);
-    }
-  }
-  metrics_.gauge("gloo_broken_places", "Files and other places of configuration that cannot be read.")
-      .Set(static_cast<double>(places_.size()));
-
+  const absl::flat_hash_set<std::string> places_changed = TakePlaces(pending.places);
   for (auto& [key, event] : pending.objects) {
     if (event.removed) {
-      if (known_.erase(key) > 0) changes.objects.emplace_back(key, std::nullopt);
-    } else if (std::optional<translator::Entry> entry = Take(event)) {
+      if (Forget(key)) changes.objects.emplace_back(key, std::nullopt);
+    } else if (std::optional<translator::Entry> entry = Take(event, write)) {
       changes.objects.emplace_back(key, std::move(*entry));
     }
   }
-  state::Write write;
   for (auto& [key, data] : pending.data) {
     const auto& [kind, name] = key;
-    (kind == sources::DataKind::kSecret ? changes.secrets : changes.artifacts).emplace_back(name, data);
+    unseen_data_.erase(key);
+    if (kind == sources::DataKind::kSecret) {
+      changes.secrets.emplace_back(name, data);
+      continue;
+    }
+    changes.artifacts.emplace_back(name, data);
     if (data == nullptr) {
-      data_seen_.erase(key);
-      write.gone_data.emplace_back(kind == sources::DataKind::kSecret, name);
+      write.gone_data.emplace_back(false, name);
     } else {
-      data_seen_[key] = true;
-      write.data.push_back({kind == sources::DataKind::kSecret, data});
+      write.data.push_back({false, data});
     }
   }
-  if (store_ != nullptr && (!write.data.empty() || !write.gone_data.empty())) store_->Put(std::move(write));
+  if (store_ != nullptr) store_->Put(std::move(write));
 
   bool just_synced = false;
   for (const std::string& source : pending.synced) {
     if (unsynced_.erase(source) > 0) just_synced = unsynced_.empty();
   }
-  if (just_synced) DropUnseen(changes);
+  if (just_synced || (synced() && !places_changed.empty())) {
+    DropUnseen(changes);
+    DropUnseenData(changes);
+  }
 
   translator::Result result = translator_.Apply(changes);
   const absl::Duration took = absl::Now() - start;
@@ -184,51 +232,72 @@ void Controller::Process(Pending pending) {
   spdlog::debug("translated {} objects, {} secrets and artifacts: {} units in {}", changes.objects.size(),
                 changes.secrets.size() + changes.artifacts.size(), result.units_run, absl::FormatDuration(took));
   Publish(std::move(result));
-
-  if (!places_changed.empty()) {
-    reporter::Update update;
-    for (auto& [key, known] : known_) {
-      if (known.report && places_changed.contains(known.origin.location)) update[key] = MakeReport(known);
-    }
-    reporter_.Put(std::move(update));
-  }
+  ReportPlaces(places_changed);
   if (just_synced) {
     spdlog::info("configuration complete: {} objects", known_.size());
     Serve();
   }
 }
 
-// What the state directory held and no source has is gone, unless it may stand in a file that cannot be read now.
+void Controller::ReportPlaces(const absl::flat_hash_set<std::string>& changed) {
+  reporter::Update update;
+  for (const std::string& place : changed) {
+    auto there = by_location_.find(place);
+    if (there == by_location_.end()) continue;
+    for (const model::ObjectKey& key : there->second) {
+      const Known& known = known_.at(key);
+      if (known.report && (synced() || !unseen_.contains(key))) update[key] = MakeReport(known);
+    }
+  }
+  reporter_.Put(std::move(update));
+}
+
+bool Controller::Unread(std::string_view location) const {
+  for (size_t end = location.size(); end != std::string_view::npos && end > 0; end = location.rfind('/', end - 1)) {
+    auto it = places_.find(std::string(location.substr(0, end)));
+    if (it != places_.end() && it->second.unread) return true;
+  }
+  return false;
+}
+
+// What the state directory held and no source has is gone, unless it may stand in a place that cannot be read now.
 void Controller::DropUnseen(translator::Changes& changes) {
   std::vector<model::ObjectKey> gone;
-  reporter::Update kept;
-  for (auto& [key, known] : known_) {
-    if (!known.from_state) continue;
-    if (!places_.contains(known.origin.location)) {
+  reporter::Update update;
+  for (const model::ObjectKey& key : unseen_) {
+    const Known& known = known_.at(key);
+    if (!Unread(known.origin.location)) {
       gone.push_back(key);
-      continue;
+    } else if (known.report) {
+      update[key] = MakeReport(known);
     }
-    known.from_state = false;
-    if (known.report) kept[key] = MakeReport(known);
   }
-  reporter_.Put(std::move(kept));
   std::sort(gone.begin(), gone.end());
+  state::Write write;
   for (const model::ObjectKey& key : gone) {
-    known_.erase(key);
+    Forget(key);
+    // Of what never was good the translator knows nothing, so it does not say that it is gone.
+    update[key] = std::nullopt;
+    write.gone.push_back(key);
     changes.objects.emplace_back(key, std::nullopt);
   }
+  reporter_.Put(std::move(update));
+  if (store_ != nullptr && !write.gone.empty()) store_->Put(std::move(write));
+}
+
+// A secret or an artifact does not know its place: while any place is unread it stays.
+void Controller::DropUnseenData(translator::Changes& changes) {
+  if (unseen_data_.empty() ||
+      std::any_of(places_.begin(), places_.end(), [](const auto& place) { return place.second.unread; })) {
+    return;
+  }
   state::Write write;
-  for (auto it = data_seen_.begin(); it != data_seen_.end();) {
-    const auto& [kind, name] = it->first;
-    if (it->second) {
-      ++it;
-      continue;
-    }
+  for (const auto& [kind, name] : unseen_data_) {
     (kind == sources::DataKind::kSecret ? changes.secrets : changes.artifacts).emplace_back(name, nullptr);
     write.gone_data.emplace_back(kind == sources::DataKind::kSecret, name);
-    data_seen_.erase(it++);
   }
-  if (store_ != nullptr && !write.gone_data.empty()) store_->Put(std::move(write));
+  unseen_data_.clear();
+  if (store_ != nullptr) store_->Put(std::move(write));
 }
 
 void Controller::Publish(translator::Result result) {
@@ -241,20 +310,26 @@ void Controller::Publish(translator::Result result) {
     auto it = known_.find(report.key);
     if (it == known_.end()) continue;
     Known& known = it->second;
-    if (report.in_force != nullptr && report.in_force != known.in_force && !known.from_state) {
-      write.good.push_back(report.in_force);
-    }
+    if (report.last_good != nullptr && report.last_good != known.last_good) write.good.push_back(report.last_good);
+    known.last_good = report.last_good;
     known.in_force = report.in_force;
     known.report = std::move(report);
     // Until a source has spoken of it, an object of the state directory keeps the status it had.
-    if (!known.from_state) update[it->first] = MakeReport(known);
+    if (synced() || !unseen_.contains(it->first)) update[it->first] = MakeReport(known);
+  }
+  for (auto& [key, data] : result.last_good_secrets) {
+    if (data == nullptr) {
+      write.gone_data.emplace_back(true, key);
+    } else {
+      write.data.push_back({true, std::move(data)});
+    }
   }
   for (const model::ObjectKey& key : result.gone) {
     update[key] = std::nullopt;
     write.gone.push_back(key);
   }
   reporter_.Put(std::move(update));
-  if (store_ != nullptr && (!write.good.empty() || !write.gone.empty())) store_->Put(std::move(write));
+  if (store_ != nullptr) store_->Put(std::move(write));
 }
 
 reporter::StatusReport Controller::MakeReport(const Known& known) const {
@@ -269,7 +344,7 @@ reporter::StatusReport Controller::MakeReport(const Known& known) const {
   // The object itself is well, but the file that it came from cannot be read any more.
   auto place = places_.find(known.origin.location);
   if (place != places_.end() && known.read_issues.empty()) {
-    for (const Issue& issue : place->second) {
+    for (const Issue& issue : place->second.issues) {
       out.issues.push_back(issue);
       out.issues.back().severity = Severity::kWarning;
     }
@@ -336,7 +411,8 @@ std::vector<v1::Status::Node> Controller::NodesOf(const model::ObjectKey& key,
 }
 
 std::vector<std::pair<std::string, std::vector<Issue>>> Controller::BrokenPlaces() const {
-  std::map<std::string, std::vector<Issue>> sorted(places_.begin(), places_.end());
+  std::map<std::string, std::vector<Issue>> sorted;
+  for (const auto& [place, event] : places_) sorted.emplace(place, event.issues);
   return {sorted.begin(), sorted.end()};
 }
 

@@ -25,7 +25,7 @@ namespace gloo::controller {
 struct Pending {
   absl::flat_hash_map<model::ObjectKey, sources::ObjectEvent> objects;
   absl::flat_hash_map<std::pair<sources::DataKind, model::DataKey>, model::NamedDataPtr> data;
-  absl::flat_hash_map<std::string, std::vector<Issue>> places;
+  absl::flat_hash_map<std::string, sources::PlaceEvent> places;
   absl::flat_hash_set<std::string> synced;
   size_t batches = 0;
 
@@ -76,6 +76,8 @@ class Controller final : public sources::Sink, private xds::Observer {
   struct Known {
     model::ObjectPtr current;   // what was read last; null when it could not be read
     model::ObjectPtr in_force;  // what Envoys have
+    // What the state directory has: never a form that is wrong.
+    model::ObjectPtr last_good;
     model::Origin origin;
     int64_t generation = 0;
     int64_t created = 0;
@@ -83,15 +85,22 @@ class Controller final : public sources::Sink, private xds::Observer {
     std::vector<Issue> read_issues;
     // As the translator reported it, before place issues are added.
     std::optional<translator::Report> report;
-    // Taken from the state directory and not seen in a source yet.
-    bool from_state = false;
   };
 
   void Process(Pending pending);
+  void Remember(const state::Store::Loaded& loaded, translator::Changes& changes);
+  // Places whose issues changed.
+  absl::flat_hash_set<std::string> TakePlaces(absl::flat_hash_map<std::string, sources::PlaceEvent>& places);
   // The object with generation and age filled in; null when the event changes nothing.
-  std::optional<translator::Entry> Take(const sources::ObjectEvent& event);
+  std::optional<translator::Entry> Take(const sources::ObjectEvent& event, state::Write& write);
+  void MoveTo(const model::ObjectKey& key, Known& known, model::Origin origin);
+  bool Forget(const model::ObjectKey& key);
+  // It may be that the place holds something that no source has told.
+  bool Unread(std::string_view location) const;
   void DropUnseen(translator::Changes& changes);
+  void DropUnseenData(translator::Changes& changes);
   void Publish(translator::Result result);
+  void ReportPlaces(const absl::flat_hash_set<std::string>& changed);
   reporter::StatusReport MakeReport(const Known& known) const;
   void Serve();
   std::vector<v1::Status::Node> NodesOf(const model::ObjectKey& key, const std::vector<xds::Client>& clients) const;
@@ -112,8 +121,13 @@ class Controller final : public sources::Sink, private xds::Observer {
   runtime::Gauge& queue_;
   runtime::Mailbox<Pending> mailbox_;
   absl::flat_hash_map<model::ObjectKey, Known> known_;
-  absl::flat_hash_map<std::pair<sources::DataKind, model::DataKey>, bool> data_seen_;  // false: from state only
-  absl::flat_hash_map<std::string, std::vector<Issue>> places_;
+  // So that what becomes of a place costs what it holds.
+  absl::flat_hash_map<std::string, absl::flat_hash_set<model::ObjectKey>> by_location_;
+  // Taken from the state directory and not told by a source yet.
+  absl::flat_hash_set<model::ObjectKey> unseen_;
+  absl::flat_hash_set<std::pair<sources::DataKind, model::DataKey>> unseen_data_;
+  // With issues.
+  absl::flat_hash_map<std::string, sources::PlaceEvent> places_;
   absl::flat_hash_set<std::string> unsynced_;
   bool serving_ = false;
   bool has_state_ = false;

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "model/reader.h"
 #include "plugins/builtin.h"
+#include "tests/golden/world.h"
 
 namespace gloo::controller {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr char kUpstream[] = R"(
 apiVersion: gloo.solo.io/v1
@@ -40,6 +42,12 @@ spec:
                 prefix, R"(}
     singleDestination: {upstream: {name: up}}
 )");
+}
+
+// One route that is right, and one that is not.
+std::string Mixed(std::string_view prefix) {
+  return Service("shop", "shop.example.com", prefix) +
+         "  - {requestMatcher: {pathRegex: '/('}, singleDestination: {upstream: {name: up}}}\n";
 }
 
 // The controller with the real translator, server, reporter and store; time and turns of the loop are the test's.
@@ -86,8 +94,25 @@ class ControllerTest : public ::testing::Test {
     return {.key = *document.key, .object = document.object, .issues = document.issues};
   }
 
-  void Push(std::vector<sources::ObjectEvent> objects, bool synced, std::vector<sources::PlaceEvent> places = {}) {
-    controller_->Push({.source = "file", .objects = std::move(objects), .places = std::move(places), .synced = synced});
+  void Restart() {
+    store_->Flush();
+    Halt();
+    Boot();
+  }
+
+  static sources::ObjectEvent Aged(sources::ObjectEvent event, int64_t created) {
+    auto object = std::make_shared<model::Object>(*event.object);
+    object->created = created;
+    event.object = std::move(object);
+    return event;
+  }
+
+  void Push(std::vector<sources::ObjectEvent> objects, bool synced, std::vector<sources::PlaceEvent> places = {},
+            model::NamedDataPtr secret = nullptr) {
+    sources::Batch batch{
+        .source = "file", .objects = std::move(objects), .places = std::move(places), .synced = synced};
+    if (secret) batch.data.push_back({sources::DataKind::kSecret, {{secret->ns, secret->name}, secret}});
+    controller_->Push(std::move(batch));
     loop_->RunPosted();
     reporter_->Flush();
   }
@@ -100,6 +125,14 @@ class ControllerTest : public ::testing::Test {
     std::sort(out.begin(), out.end());
     return out;
   }
+
+  std::string BodyOf(snapshot::Type type, const std::string& name) const {
+    const auto& resources = server_->snapshot("ingress")->resources(type);
+    auto it = resources.find(name);
+    return it == resources.end() ? "" : it->second->body;
+  }
+  std::string RoutesOf(const std::string& name) const { return BodyOf(snapshot::Type::kRoute, "default/" + name); }
+  std::string SecretOf(const std::string& name) const { return BodyOf(snapshot::Type::kSecret, name); }
 
   v1::Status StatusOf(const std::string& name) {
     for (const ObjectView& view : controller_->Objects(model::Kind::kVirtualService)) {
@@ -194,12 +227,130 @@ TEST_F(ControllerTest, AfterARestartObjectsOfABrokenFileStay) {
   Boot();
   const Issue broken{
       Severity::kError, "InvalidYaml", "", "line 3: mapping values are not allowed here", {"shop.yaml", 3, 1}};
-  Push({Read(kUpstream)}, true, {{"shop.yaml", {broken}}});
+  Push({Read(kUpstream)}, true, {{"shop.yaml", {broken}, true}});
   EXPECT_THAT(Scopes(), ElementsAre("http|shop.example.com"));
   ASSERT_EQ(controller_->BrokenPlaces().size(), 1u);
   EXPECT_EQ(StatusOf("shop").reason(), "SourceBroken");
-  Push({}, true, {{"shop.yaml", {}}});
+  Push({Read(Service("shop", "shop.example.com", "/"), "shop.yaml")}, true, {{"shop.yaml", {}}});
   EXPECT_THAT(controller_->BrokenPlaces(), IsEmpty());
+  EXPECT_EQ(StatusOf("shop").state(), v1::Status::ACCEPTED);
+}
+
+TEST_F(ControllerTest, AfterARestartAnObjectThatIsNotInItsRepairedFileIsGone) {
+  Push({Read(kUpstream), Read(Service("shop", "shop.example.com", "/"), "shop.yaml")}, true);
+  Restart();
+  const Issue broken{Severity::kError, "InvalidYaml", "", "tab", {"shop.yaml", 3, 1}};
+  Push({Read(kUpstream)}, true, {{"shop.yaml", {broken}, true}});
+  EXPECT_THAT(Scopes(), ElementsAre("http|shop.example.com"));
+  Push({}, true, {{"shop.yaml", {}}});
+  EXPECT_THAT(Scopes(), IsEmpty());
+  EXPECT_THAT(controller_->Objects(model::Kind::kVirtualService), IsEmpty());
+}
+
+TEST_F(ControllerTest, AfterARestartAFileWithAnIssueHoldsWhatItTells) {
+  Push({Read(kUpstream), Read(Service("shop", "shop.example.com", "/"), "shop.yaml")}, true);
+  Restart();
+  // All of the file was read; the object is not in it any more.
+  const Issue other{Severity::kError, "DuplicateName", "metadata.name", "is there already", {"shop.yaml", 3, 1}};
+  Push({Read(kUpstream)}, true, {{"shop.yaml", {other}, false}});
+  EXPECT_THAT(Scopes(), IsEmpty());
+}
+
+TEST_F(ControllerTest, AfterARestartObjectsOfAnUnreadableFolderStay) {
+  Push({Read(kUpstream), Read(Service("shop", "shop.example.com", "/"), "team/a/shop.yaml"),
+        Read(Service("team", "team.example.com", "/"), "teams.yaml")},
+       true);
+  Restart();
+  const Issue broken{Severity::kError, "Unreadable", "", "permission denied", {"team", 0, 0}};
+  Push({Read(kUpstream)}, true, {{"team", {broken}, true}});
+  EXPECT_THAT(Scopes(), ElementsAre("http|shop.example.com"));
+}
+
+TEST_F(ControllerTest, AWrongFormThatFollowsAWrongFormIsTheOneInForce) {
+  Push({Read(kUpstream), Read(Mixed("/one"))}, true);
+  EXPECT_EQ(StatusOf("shop").state(), v1::Status::REJECTED);
+  EXPECT_THAT(RoutesOf("shop"), HasSubstr("/one"));
+  Push({Read(Mixed("/two"))}, true);
+  EXPECT_THAT(RoutesOf("shop"), HasSubstr("/two"));
+  EXPECT_THAT(RoutesOf("shop"), Not(HasSubstr("/one")));
+  EXPECT_EQ(StatusOf("shop").observed_generation(), 2);
+}
+
+TEST_F(ControllerTest, AFormThatNeverWasGoodIsNotKeptOverARestart) {
+  Push({Read(kUpstream), Read(Mixed("/one"))}, true);
+  Restart();
+  EXPECT_THAT(Scopes(), IsEmpty());
+  EXPECT_EQ(StatusOf("shop").state(), v1::Status::REJECTED);
+  Push({Read(kUpstream), Read(Mixed("/two"))}, true);
+  EXPECT_THAT(RoutesOf("shop"), HasSubstr("/two"));
+  EXPECT_EQ(StatusOf("shop").observed_generation(), 2);
+  // Good, then wrong: what was good is what stays.
+  Push({Read(Service("shop", "shop.example.com", "/good"))}, true);
+  Push({Read(Mixed("/three"))}, true);
+  EXPECT_THAT(RoutesOf("shop"), HasSubstr("/good"));
+  Restart();
+  EXPECT_THAT(RoutesOf("shop"), HasSubstr("/good"));
+  Push({Read(kUpstream), Read(Mixed("/three"))}, true);
+  EXPECT_THAT(RoutesOf("shop"), HasSubstr("/good"));
+  EXPECT_EQ(StatusOf("shop").observed_generation(), 4);
+  EXPECT_EQ(StatusOf("shop").state(), v1::Status::REJECTED);
+}
+
+TEST_F(ControllerTest, AnObjectThatNeverWasGoodLeavesNothingWhenItGoes) {
+  Push({Read(kUpstream), Read(Mixed("/one"))}, true);
+  Restart();
+  Push({Read(kUpstream)}, true);
+  EXPECT_THAT(controller_->Objects(model::Kind::kVirtualService), IsEmpty());
+  store_->Flush();
+  const state::Store::Loaded loaded = store_->Load();
+  EXPECT_EQ(loaded.seen.size(), 1u);
+  EXPECT_EQ(loaded.statuses.size(), 1u);
+}
+
+TEST_F(ControllerTest, TheAgeOfAnObjectThatNeverWasGoodSurvivesARestart) {
+  Push({Read(kUpstream), Aged(Read(Mixed("/one")), 5), Aged(Read(Service("aa", "shop.example.com", "/")), 6)}, true);
+  EXPECT_EQ(StatusOf("aa").reason(), "DomainTaken");
+  Restart();
+  Push({Read(kUpstream), Aged(Read(Mixed("/one")), 100), Aged(Read(Service("aa", "shop.example.com", "/")), 6)}, true);
+  EXPECT_EQ(StatusOf("aa").reason(), "DomainTaken");
+}
+
+TEST_F(ControllerTest, TheLastGoodKeyPairSurvivesARestart) {
+  const std::string secure =
+      "{apiVersion: gloo.solo.io/v1, kind: VirtualService, metadata: {name: shop}, spec: {domains: [shop.test], "
+      "sslConfig: {secretRef: pair}, routes: [{singleDestination: {upstream: {name: up}}}]}}";
+  const testing::KeyPair& good = testing::PairFor("shop.test");
+  const model::NamedDataPtr pair = testing::Data("pair", {{"tls.crt", good.certificate}, {"tls.key", good.key}});
+  const model::NamedDataPtr wrong =
+      testing::Data("pair", {{"tls.crt", good.certificate}, {"tls.key", testing::PairFor("other").key}});
+  Push({Read(kUpstream), Read(secure)}, true, {}, pair);
+  EXPECT_THAT(SecretOf("shop.test"), HasSubstr(good.key));
+  Push({}, true, {}, wrong);
+  EXPECT_THAT(SecretOf("shop.test"), HasSubstr(good.key));
+  Restart();
+  EXPECT_THAT(SecretOf("shop.test"), HasSubstr(good.key));
+  Push({Read(kUpstream), Read(secure)}, true, {}, wrong);
+  EXPECT_THAT(SecretOf("shop.test"), HasSubstr(good.key));
+  EXPECT_THAT(StatusOf("shop").message(), HasSubstr("stays in force"));
+  // A secret that is gone is gone.
+  Restart();
+  Push({Read(kUpstream), Read(secure)}, true);
+  EXPECT_EQ(SecretOf("shop.test"), "");
+  store_->Flush();
+  EXPECT_THAT(store_->Load().data, IsEmpty());
+}
+
+TEST_F(ControllerTest, SecretsOfAPlaceThatCannotBeReadStay) {
+  const testing::KeyPair& good = testing::PairFor("shop.test");
+  Push({}, true, {}, testing::Data("pair", {{"tls.crt", good.certificate}, {"tls.key", good.key}}));
+  Restart();
+  const Issue broken{Severity::kError, "Unreadable", "", "permission denied", {"secrets/pair/tls.key", 0, 0}};
+  Push({}, true, {{"secrets/pair/tls.key", {broken}, true}});
+  store_->Flush();
+  EXPECT_EQ(store_->Load().data.size(), 1u);
+  Push({}, true, {{"secrets/pair/tls.key", {}}});
+  store_->Flush();
+  EXPECT_THAT(store_->Load().data, IsEmpty());
 }
 
 TEST_F(ControllerTest, AFileThatBreaksIsAWarningOnItsObjects) {

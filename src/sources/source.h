@@ -34,6 +34,8 @@ struct DataEvent {
 struct PlaceEvent {
   std::string place;
   std::vector<Issue> issues;
+  // Not all of what the place (or a place below it) holds is known: what no event tells of may be there all the same.
+  bool unread = false;
 };
 
 enum class DataKind { kSecret, kArtifact };

@@ -23,13 +23,18 @@
 namespace gloo::state {
 namespace {
 
-constexpr int64_t kSchemaVersion = 1;
+constexpr int64_t kSchemaVersion = 2;
 constexpr char kSchema[] = R"(
   CREATE TABLE objects (
     kind INTEGER NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL,
     generation INTEGER NOT NULL, created INTEGER NOT NULL, hash TEXT NOT NULL,
     source TEXT NOT NULL, location TEXT NOT NULL, document INTEGER NOT NULL, line INTEGER NOT NULL,
     body BLOB NOT NULL, PRIMARY KEY (kind, ns, name)) WITHOUT ROWID;
+  CREATE TABLE seen (
+    kind INTEGER NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL,
+    generation INTEGER NOT NULL, created INTEGER NOT NULL, hash TEXT NOT NULL,
+    source TEXT NOT NULL, location TEXT NOT NULL, document INTEGER NOT NULL, line INTEGER NOT NULL,
+    PRIMARY KEY (kind, ns, name)) WITHOUT ROWID;
   CREATE TABLE statuses (
     kind INTEGER NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL, status BLOB NOT NULL,
     PRIMARY KEY (kind, ns, name)) WITHOUT ROWID;
@@ -116,6 +121,22 @@ absl::Status LoadObjects(Database& db, std::vector<model::ObjectPtr>& out) {
   }
 }
 
+absl::Status LoadSeen(Database& db, std::vector<SeenObject>& out) {
+  GLOO_ASSIGN_OR_RETURN(Statement rows, Statement::Prepare(db,
+                                                           "SELECT kind, ns, name, generation, created, hash, "
+                                                           "source, location, document, line FROM seen"));
+  while (true) {
+    GLOO_ASSIGN_OR_RETURN(const bool row, rows.Step());
+    if (!row) return absl::OkStatus();
+    out.push_back({.key = {static_cast<model::Kind>(rows.Integer(0)), rows.Bytes(1), rows.Bytes(2)},
+                   .created = rows.Integer(4),
+                   .generation = rows.Integer(3),
+                   .hash = rows.Bytes(5),
+                   .origin = {rows.Bytes(6), rows.Bytes(7), static_cast<int>(rows.Integer(8)),
+                              static_cast<int>(rows.Integer(9))}});
+  }
+}
+
 absl::Status LoadStatuses(Database& db, std::vector<SavedStatus>& out) {
   GLOO_ASSIGN_OR_RETURN(Statement rows, Statement::Prepare(db, "SELECT kind, ns, name, status FROM statuses"));
   while (true) {
@@ -162,6 +183,23 @@ absl::Status WriteObjects(Database& db, const Pending& pending) {
   return absl::OkStatus();
 }
 
+absl::Status WriteSeen(Database& db, const Pending& pending) {
+  GLOO_ASSIGN_OR_RETURN(Statement put,
+                        Statement::Prepare(db, "INSERT OR REPLACE INTO seen VALUES (?,?,?,?,?,?,?,?,?,?)"));
+  GLOO_ASSIGN_OR_RETURN(Statement drop, Statement::Prepare(db, "DELETE FROM seen WHERE kind=? AND ns=? AND name=?"));
+  for (const auto& [key, seen] : pending.seen) {
+    Statement& statement = seen ? put : drop;
+    statement.Bind(static_cast<int64_t>(key.kind)).Bind(key.ns).Bind(key.name);
+    if (seen) {
+      put.Bind(seen->generation).Bind(seen->created).Bind(seen->hash);
+      put.Bind(seen->origin.source).Bind(seen->origin.location);
+      put.Bind(int64_t{seen->origin.document}).Bind(int64_t{seen->origin.line});
+    }
+    GLOO_RETURN_IF_ERROR(statement.Run());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status WriteStatuses(Database& db, const Pending& pending) {
   GLOO_ASSIGN_OR_RETURN(Statement put, Statement::Prepare(db, "INSERT OR REPLACE INTO statuses VALUES (?,?,?,?)"));
   GLOO_ASSIGN_OR_RETURN(Statement drop,
@@ -192,6 +230,7 @@ absl::Status WriteData(Database& db, const Pending& pending) {
 absl::Status WriteAll(Database& db, const Pending& pending) {
   GLOO_RETURN_IF_ERROR(db.Execute("BEGIN IMMEDIATE"));
   absl::Status status = WriteObjects(db, pending);
+  if (status.ok()) status = WriteSeen(db, pending);
   if (status.ok()) status = WriteStatuses(db, pending);
   if (status.ok()) status = WriteData(db, pending);
   if (status.ok()) status = db.Execute("COMMIT");
@@ -219,6 +258,7 @@ class SqliteStore final : public Store {
     std::lock_guard lock(db_mutex_);
     Loaded out;
     absl::Status status = LoadObjects(*db_, out.good);
+    if (status.ok()) status = LoadSeen(*db_, out.seen);
     if (status.ok()) status = LoadStatuses(*db_, out.statuses);
     if (status.ok()) status = LoadData(*db_, out.data);
     if (status.ok()) return out;

@@ -14,8 +14,14 @@
 
 namespace gloo::state {
 
-struct SavedObject {
-  model::ObjectPtr object;
+// What is remembered of every object that a source has told, good or not. `hash` and `origin` are those of the form
+// read last.
+struct SeenObject {
+  model::ObjectKey key;
+  int64_t created = 0;
+  int64_t generation = 0;
+  std::string hash;
+  model::Origin origin;
 };
 
 struct SavedStatus {
@@ -31,9 +37,10 @@ struct SavedData {
 // One commit of changes; later values of a key replace earlier ones that still wait.
 struct Write {
   std::vector<model::ObjectPtr> good;  // upserted
+  std::vector<SeenObject> seen;        // upserted
   std::vector<SavedStatus> statuses;   // upserted
   std::vector<SavedData> data;         // upserted: the last good secrets and artifacts (file mode 0600)
-  std::vector<model::ObjectKey> gone;  // both good form and status
+  std::vector<model::ObjectKey> gone;  // all of an object
   std::vector<std::pair<bool, model::DataKey>> gone_data;  // secret?, key
 };
 
@@ -44,6 +51,7 @@ class Store {
 
   struct Loaded {
     std::vector<model::ObjectPtr> good;
+    std::vector<SeenObject> seen;
     std::vector<SavedStatus> statuses;
     std::vector<SavedData> data;
   };

@@ -101,6 +101,28 @@ TEST_F(StoreTest, KeepsAllOfAnObject) {
   EXPECT_EQ(std::get<v1::Upstream>(got.body).SerializeAsString(), std::get<v1::Upstream>(put.body).SerializeAsString());
 }
 
+TEST_F(StoreTest, RemembersObjectsThatNeverWereGood) {
+  const SeenObject seen{.key = {model::Kind::kRole, "default", "r"},
+                        .created = 12,
+                        .generation = 3,
+                        .hash = "h",
+                        .origin = {.source = "file", .location = "r.yaml", .document = 1, .line = 4}};
+  Open()->Put({.seen = {seen}});
+  {
+    const auto store = Open();
+    const auto loaded = store->Load();
+    EXPECT_THAT(loaded.good, IsEmpty());
+    ASSERT_THAT(loaded.seen, SizeIs(1));
+    EXPECT_EQ(loaded.seen[0].key, seen.key);
+    EXPECT_EQ(loaded.seen[0].created, 12);
+    EXPECT_EQ(loaded.seen[0].generation, 3);
+    EXPECT_EQ(loaded.seen[0].hash, "h");
+    EXPECT_EQ(loaded.seen[0].origin, seen.origin);
+    store->Put({.gone = {seen.key}});
+  }
+  EXPECT_THAT(Open()->Load().seen, IsEmpty());
+}
+
 TEST_F(StoreTest, KeepsStatusesAndData) {
   Open()->Put(
       {.statuses = {Status("a", "Accepted")},

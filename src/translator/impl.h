@@ -112,7 +112,7 @@ class Translator::Impl {
 
   // inputs (translator.cc)
   void TakeInputs(const Changes& changes, Result* result);
-  void TakeSecret(const model::DataKey& key, model::NamedDataPtr data);
+  void TakeSecret(const model::DataKey& key, model::NamedDataPtr data, Result* result);
   void Touch(const model::ObjectKey& key);
   void TouchReaders(const Fact& fact);
   template <typename NodeType>

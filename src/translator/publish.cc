@@ -22,12 +22,13 @@ snapshot::ResourcePtr MakeScope(const ClaimKey& claim, const model::ObjectKey& o
                                 {{snapshot::Type::kRoute, std::move(routes)}});
 }
 
+bool SameForm(const model::ObjectPtr& a, const model::ObjectPtr& b) {
+  return a == b || (a != nullptr && b != nullptr && a->hash == b->hash && a->generation == b->generation);
+}
+
 bool SameReport(const Report& a, const Report& b) {
-  bool same_form = a.in_force == b.in_force ||
-                   (a.in_force != nullptr && b.in_force != nullptr && a.in_force->hash == b.in_force->hash &&
-                    a.in_force->generation == b.in_force->generation);
-  return same_form && a.state == b.state && a.reason == b.reason && a.message == b.message &&
-         a.generation == b.generation && a.issues == b.issues;
+  return SameForm(a.in_force, b.in_force) && SameForm(a.last_good, b.last_good) && a.state == b.state &&
+         a.reason == b.reason && a.message == b.message && a.generation == b.generation && a.issues == b.issues;
 }
 
 }  // namespace
@@ -178,6 +179,7 @@ Report Translator::Impl::MakeReport(const model::ObjectKey& key, const Node& nod
   Report report;
   report.key = key;
   report.in_force = node.in_force;
+  report.last_good = node.entry.last_good;
   report.issues = node.entry.read_issues;
   report.issues.insert(report.issues.end(), node.issues.begin(), node.issues.end());
   if (key.kind == model::Kind::kVirtualService) {

@@ -65,11 +65,12 @@ void Translator::Impl::TakeEntry(absl::node_hash_map<model::ObjectKey, NodeType>
 
 void Translator::Impl::TakeInputs(const Changes& changes, Result* result) {
   for (const auto& [key, data] : changes.last_good_secrets) {
-    if (data == nullptr) continue;
+    // What was good once may not be for this version of the checks.
+    if (data == nullptr || !CheckSecret(*data).empty()) continue;
     secrets_[key].last_good = data;
     TouchReaders({Fact::Kind::kSecret, key.ns, key.name, ""});
   }
-  for (const auto& [key, data] : changes.secrets) TakeSecret(key, data);
+  for (const auto& [key, data] : changes.secrets) TakeSecret(key, data, result);
   for (const auto& [key, data] : changes.artifacts) {
     auto it = artifacts_.find(key);
     if (SameData(it == artifacts_.end() ? nullptr : it->second, data)) continue;
@@ -112,18 +113,22 @@ void Translator::Impl::TakeInputs(const Changes& changes, Result* result) {
   result->gone.assign(gone.begin(), gone.end());
 }
 
-void Translator::Impl::TakeSecret(const model::DataKey& key, model::NamedDataPtr data) {
+void Translator::Impl::TakeSecret(const model::DataKey& key, model::NamedDataPtr data, Result* result) {
   Fact fact{Fact::Kind::kSecret, key.ns, key.name, ""};
   auto it = secrets_.find(key);
   if (data == nullptr) {
     if (it == secrets_.end()) return;
     secrets_.erase(it);
+    result->last_good_secrets.emplace_back(key, nullptr);
   } else {
     if (it != secrets_.end() && it->second.current != nullptr && SameData(it->second.current, data)) return;
     SecretState& state = secrets_[key];
     state.current = data;
     state.error = CheckSecret(*data);
-    if (state.error.empty()) state.last_good = data;
+    if (state.error.empty()) {
+      if (!SameData(state.last_good, data)) result->last_good_secrets.emplace_back(key, data);
+      state.last_good = data;
+    }
   }
   TouchReaders(fact);
 }

@@ -57,6 +57,9 @@ struct Report {
   int64_t generation = 0;
   // The form in force; null where there is none.
   model::ObjectPtr in_force;
+  // The last form that was accepted: what to keep over a restart. Null where there never was one: a form that is in
+  // force although something is wrong with it is not good.
+  model::ObjectPtr last_good;
 };
 
 struct Result {
@@ -65,6 +68,8 @@ struct Result {
   // Objects whose report changed; an object that is gone has none.
   std::vector<Report> reports;
   std::vector<model::ObjectKey> gone;
+  // Secrets whose last good form changed: what to keep over a restart. Null: gone.
+  std::vector<std::pair<model::DataKey, model::NamedDataPtr>> last_good_secrets;
   // Units that ran: the cost of the change.
   size_t units_run = 0;
 };

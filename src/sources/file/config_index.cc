@@ -48,6 +48,7 @@ void ConfigIndex::Update(const std::string& path, model::FileResult result) {
   file.unreadable.reset();
   file.leaving = false;
   file.issues = std::move(result.issues);
+  file.partly = !result.readable;
   if (!result.readable) return;
 
   std::map<model::ObjectKey, Claim> claims;
@@ -67,6 +68,7 @@ void ConfigIndex::Update(const std::string& path, model::FileResult result) {
                              .line = line};
   }
 
+  file.partly = unidentified;
   std::map<model::ObjectKey, Claim> before = std::exchange(file.claims, std::move(claims));
   for (auto& [key, claim] : before) {
     if (file.claims.contains(key)) continue;
@@ -176,15 +178,19 @@ std::vector<Issue> ConfigIndex::IssuesOf(const std::string& path, const FileStat
   return issues;
 }
 
-void ConfigIndex::TellPlace(const std::string& place, std::vector<Issue> issues, Batch& batch) {
+void ConfigIndex::TellPlace(const std::string& place, std::vector<Issue> issues, bool unread, Batch& batch) {
   auto told = told_places_.find(place);
-  if (told == told_places_.end() ? issues.empty() : told->second == issues) return;
-  if (issues.empty()) {
+  PlaceEvent event{.place = place, .issues = std::move(issues), .unread = unread};
+  if (told == told_places_.end() ? event.issues.empty()
+                                 : told->second.issues == event.issues && told->second.unread == unread) {
+    return;
+  }
+  if (event.issues.empty()) {
     told_places_.erase(told);
   } else {
-    told_places_[place] = issues;
+    told_places_.insert_or_assign(place, event);
   }
-  batch.places.push_back({.place = place, .issues = std::move(issues)});
+  batch.places.push_back(std::move(event));
 }
 
 void ConfigIndex::Flush(int64_t now_ns, Batch& batch) {
@@ -214,11 +220,16 @@ void ConfigIndex::Flush(int64_t now_ns, Batch& batch) {
 
   for (const std::string& place : touched_files_) {
     std::vector<Issue> issues;
-    if (auto it = problems_.find(place); it != problems_.end()) issues.push_back(*it->second);
+    bool unread = false;
+    if (auto it = problems_.find(place); it != problems_.end()) {
+      issues.push_back(*it->second);
+      unread = it->second->severity == Severity::kError;
+    }
     if (auto it = files_.find(place); it != files_.end()) {
       for (Issue& issue : IssuesOf(place, it->second)) issues.push_back(std::move(issue));
+      unread = unread || it->second.unreadable || it->second.partly;
     }
-    TellPlace(place, std::move(issues), batch);
+    TellPlace(place, std::move(issues), unread, batch);
   }
   touched_keys_.clear();
   touched_files_.clear();

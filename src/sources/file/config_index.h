@@ -58,6 +58,8 @@ class ConfigIndex {
     std::map<model::ObjectKey, Claim> claims;
     std::vector<Issue> issues;
     std::optional<Issue> unreadable;
+    // Some of what it holds cannot be told: it does not parse, or a document cannot be identified.
+    bool partly = false;
     bool leaving = false;
   };
   struct KeyState {
@@ -74,7 +76,7 @@ class ConfigIndex {
   bool IsWeak(const std::string& path, const model::ObjectKey& key) const;
   void SettleHolder(const model::ObjectKey& key, KeyState& state);
   void Tell(const model::ObjectKey& key, KeyState& state, Batch& batch);
-  void TellPlace(const std::string& place, std::vector<Issue> issues, Batch& batch);
+  void TellPlace(const std::string& place, std::vector<Issue> issues, bool unread, Batch& batch);
   std::vector<Issue> IssuesOf(const std::string& path, const FileState& file) const;
 
   const std::string source_;
@@ -82,7 +84,7 @@ class ConfigIndex {
   std::map<std::string, std::optional<Issue>> problems_;
   absl::flat_hash_map<model::ObjectKey, KeyState> keys_;
   // Places that were last told with issues.
-  std::map<std::string, std::vector<Issue>> told_places_;
+  std::map<std::string, PlaceEvent> told_places_;
 
   std::set<model::ObjectKey> touched_keys_;
   std::set<std::string> touched_files_;

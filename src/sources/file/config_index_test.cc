@@ -48,7 +48,7 @@ class ConfigIndexTest : public testing::Test {
       if (event.object) objects_[event.key.name] = event.object;
     }
     for (const PlaceEvent& event : batch.places) {
-      out.push_back(StrCat(event.issues.empty() ? "well " : "ill ", event.place));
+      out.push_back(StrCat(event.issues.empty() ? "well " : event.unread ? "unread " : "ill ", event.place));
     }
     return out;
   }
@@ -127,14 +127,14 @@ TEST_F(ConfigIndexTest, AFileThatReturnsDoesNotTakeBackWhatAnotherHasTakenOver) 
   EXPECT_THAT(Flush(), ElementsAre("good o", "well b"));
   EXPECT_EQ(objects_["o"]->hash, "2");
   index_.Update("a", File({Good("o", "1")}));
-  EXPECT_THAT(Flush(), ElementsAre("ill a"));
+  EXPECT_THAT(Flush(), ElementsAre("unread a"));
 }
 
 TEST_F(ConfigIndexTest, WhatMayHideInADocumentWithoutNameIsKeptUntilAnotherFileHasIt) {
   index_.Update("a", File({Good("o"), Good("p")}));
   Flush();
   index_.Update("a", File({Good("p"), Wrong(std::nullopt)}));
-  EXPECT_THAT(Flush(), ElementsAre("good p", "ill a"));
+  EXPECT_THAT(Flush(), ElementsAre("good p", "unread a"));
   index_.Update("b", File({Good("o", "2")}));
   EXPECT_THAT(Flush(), ElementsAre("good o"));
   EXPECT_EQ(objects_["o"]->hash, "2");
@@ -144,14 +144,14 @@ TEST_F(ConfigIndexTest, TheSecondOfOneNameInAFileHidesNothing) {
   index_.Update("a", File({Good("o"), Good("p")}));
   Flush();
   index_.Update("a", File({Good("o"), Wrong(std::nullopt, "DuplicateName")}));
-  EXPECT_THAT(Flush(), ElementsAre("removed p", "ill a"));
+  EXPECT_THAT(Flush(), ElementsAre("removed p", "unread a"));
 }
 
 TEST_F(ConfigIndexTest, AFileThatDoesNotParseHoldsWhatItHeld) {
   index_.Update("a", File({Good("o")}));
   Flush();
   index_.Update("a", {.readable = false, .issues = {{.reason = "NotYaml"}}});
-  EXPECT_THAT(Flush(), ElementsAre("ill a"));
+  EXPECT_THAT(Flush(), ElementsAre("unread a"));
   index_.SetUnreadable("a", Issue{.reason = "Unreadable"});
   EXPECT_TRUE(index_.IsUnreadable("a"));
   index_.Remove("a");

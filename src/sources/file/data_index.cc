@@ -169,10 +169,15 @@ void DataIndex::Flush(Batch& batch) {
   }
   for (const std::string& path : std::exchange(touched_paths_, {})) {
     std::vector<Issue> issues;
-    if (auto it = problems_.find(path); it != problems_.end()) issues.push_back(*it->second);
+    bool unread = false;
+    if (auto it = problems_.find(path); it != problems_.end()) {
+      issues.push_back(*it->second);
+      unread = it->second->severity == Severity::kError;
+    }
     if (auto it = files_.find(path); it != files_.end()) {
       if (it->second.unreadable) issues.push_back(*it->second.unreadable);
       if (it->second.issue) issues.push_back(*it->second.issue);
+      unread = unread || it->second.unreadable || (it->second.issue && it->second.issue->severity == Severity::kError);
     }
     if (auto it = clashes_.find(path); it != clashes_.end()) issues.push_back(it->second);
     for (Issue& issue : issues) issue.location.file = PlaceOf(path);
@@ -183,7 +188,7 @@ void DataIndex::Flush(Batch& batch) {
     } else {
       told_places_[path] = issues;
     }
-    batch.places.push_back({.place = PlaceOf(path), .issues = std::move(issues)});
+    batch.places.push_back({.place = PlaceOf(path), .issues = std::move(issues), .unread = unread});
   }
 }
 
