@@ -127,7 +127,7 @@ TEST_F(ConfigIndexTest, AFileThatReturnsDoesNotTakeBackWhatAnotherHasTakenOver) 
   EXPECT_THAT(Flush(), ElementsAre("good o", "well b"));
   EXPECT_EQ(objects_["o"]->hash, "2");
   index_.Update("a", File({Good("o", "1")}));
-  EXPECT_THAT(Flush(), ElementsAre("unread a"));
+  EXPECT_THAT(Flush(), ElementsAre("ill a"));
 }
 
 TEST_F(ConfigIndexTest, WhatMayHideInADocumentWithoutNameIsKeptUntilAnotherFileHasIt) {
@@ -144,7 +144,7 @@ TEST_F(ConfigIndexTest, TheSecondOfOneNameInAFileHidesNothing) {
   index_.Update("a", File({Good("o"), Good("p")}));
   Flush();
   index_.Update("a", File({Good("o"), Wrong(std::nullopt, "DuplicateName")}));
-  EXPECT_THAT(Flush(), ElementsAre("removed p", "unread a"));
+  EXPECT_THAT(Flush(), ElementsAre("removed p", "ill a"));
 }
 
 TEST_F(ConfigIndexTest, AFileThatDoesNotParseHoldsWhatItHeld) {
