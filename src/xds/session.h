@@ -141,6 +141,7 @@ class Session {
   std::optional<snapshot::ResourceRef> RemovalBlockedBy(snapshot::Type type, const std::string& name,
                                                         const Lag& lag) const;
   std::optional<snapshot::ResourceRef> WarmingBlockedBy(const snapshot::Resource& resource, Lag& lag, bool* grace);
+  static bool InForce(const Entry& entry);
   bool NotInForce(const snapshot::ResourceRef& ref, uint64_t sequence) const;
   // Whether all that it needs is in force at the client now.
   bool Usable(const snapshot::Resource& resource) const;

@@ -73,6 +73,7 @@ void Session::Settle(Type type, const std::string& name, Entry& entry) {
   SetPending(type, *entry.lag, 0);
   StopWaiting(type, name, *entry.lag);
   --sub(type).lagging;
+  entry.warm = entry.acked != nullptr;
   Mutate(entry, [&] { entry.lag = nullptr; });
   Wake({type, name});
 }
@@ -109,7 +110,10 @@ void Session::UpdatePending(Type type, const std::string& name, Entry& entry) {
   Lag& lag = *entry.lag;
   const ResourcePtr current = Current(type, name);
   const bool refused = current != nullptr && entry.refusal != nullptr && entry.refusal->version == current->version;
+  const bool was = lag.pending != 0;
   SetPending(type, lag, current == nullptr || refused ? 0 : lag.sequence);
+  // What is gone or refused holds nothing up any more.
+  if (was && lag.pending == 0) Wake({type, name});
 }
 
 void Session::WaitFor(const ResourceRef& key, Type type, const std::string& name, Lag& lag) {
@@ -141,6 +145,11 @@ void Session::Wake(const ResourceRef& key) {
   }
 }
 
+bool Session::InForce(const Entry& entry) {
+  // `sent` is null while its removal is on the way.
+  return entry.acked != nullptr && entry.sent != nullptr && (entry.lag == nullptr || entry.warm);
+}
+
 bool Session::NotInForce(const ResourceRef& ref, uint64_t sequence) const {
   const Subscription& s = subscription(ref.type);
   if (!s.active) return false;
@@ -148,8 +157,7 @@ bool Session::NotInForce(const ResourceRef& ref, uint64_t sequence) const {
   // What the client does not ask for, or is all right, or it refused itself, holds nothing up.
   if (it == s.entries.end() || it->second.lag == nullptr || it->second.lag->pending == 0) return false;
   const Entry& entry = it->second;
-  // `sent` is null while its removal is on the way.
-  return entry.acked == nullptr || entry.sent == nullptr || entry.lag->pending <= sequence;
+  return !InForce(entry) || entry.lag->pending <= sequence;
 }
 
 bool Session::Usable(const Resource& resource) const {
@@ -157,7 +165,7 @@ bool Session::Usable(const Resource& resource) const {
     const Subscription& s = subscription(ref.type);
     if (!s.active) continue;
     const auto it = s.entries.find(ref.name);
-    if (it == s.entries.end() || it->second.acked == nullptr || it->second.sent == nullptr) return false;
+    if (it == s.entries.end() || !InForce(it->second)) return false;
   }
   return true;
 }

@@ -169,6 +169,7 @@ void Session::Adopt(Type type, const std::string& name, const std::string& versi
     adopted_ = true;
     StartGrace(std::nullopt);
   }
+  entry.warm = same && current->warms.empty();
   // Held does not mean warm: the stream may have broken before the client had what it refers to.
   if (!same || !current->warms.empty()) MarkChanged(type, name, entry);
 }
@@ -261,6 +262,7 @@ void Session::Acknowledge(Type type, InFlight response) {
     const auto it = s.entries.find(name);
     if (it == s.entries.end() || it->second.lag == nullptr || it->second.lag->nonce != response.nonce) continue;
     it->second.absent = true;
+    it->second.warm = false;
     advance(name, it->second, nullptr);
   }
   events_.OnAck(type, taken, absl::Now() - response.sent);

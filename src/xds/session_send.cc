@@ -64,7 +64,7 @@ Session::Decision Session::Decide(Type type, const std::string& name, Entry& ent
     *resource = std::move(current);
     return Decision::kUpsert;
   }
-  SetPending(type, lag, 0);
+  UpdatePending(type, name, entry);
   if (entry.sent == nullptr && entry.acked == nullptr) {
     const bool tell = entry.subscribed && (!entry.absent || lag.force);
     if (tell) return Decision::kRemove;

@@ -454,6 +454,48 @@ TEST(DeltaSession, ScopesThenTableAndTheOtherWayRound) {
   EXPECT_EQ(h.NextAcked(), "RouteConfiguration -r");
 }
 
+TEST(DeltaSession, AClusterThatGoesBeforeItsEndpointsAreTakenHoldsNoScopeUp) {
+  Harness h;
+  h.Publish({Cluster("one"), Route("r1", {"one"}), Scope("s1", "r1")});
+  h.Subscribe(Type::kCluster, {});
+  h.Subscribe(Type::kScopedRoute, {});
+  h.Subscribe(Type::kRoute, {"r1"});
+  h.All();
+  h.Publish({Endpoints("two"), Cluster("two", "1", true), Route("r2", {"two"}), Scope("s2", "r2")});
+  EXPECT_EQ(h.NextAcked(), "Cluster +two=1");
+  h.Subscribe(Type::kEndpoint, {"two"});
+  EXPECT_EQ(h.Next(), "ClusterLoadAssignment +two=1");
+  const Response endpoints = h.last;
+  // The scope waits for the cluster, which waits for its endpoints; then it needs that cluster no more.
+  h.Publish({Route("r2", {"one"}, "2")}, {{Type::kCluster, "two"}, {Type::kEndpoint, "two"}});
+  EXPECT_EQ(h.NextAcked(), "ScopedRouteConfiguration +s2=r2");
+  h.Subscribe(Type::kRoute, {"r2"});
+  EXPECT_EQ(h.NextAcked(), "RouteConfiguration +r2=2 one");
+  h.Answer(endpoints);
+  EXPECT_THAT(h.All(), ElementsAre("Cluster -two", "ClusterLoadAssignment -two"));
+  EXPECT_TRUE(h.Converged());
+}
+
+TEST(DeltaSession, AClusterThatNeverHadItsEndpointsHoldsUpARouteThatWaitedBefore) {
+  Harness h;
+  h.Publish({Cluster("slow"), Route("r", {"slow"})});
+  h.Subscribe(Type::kCluster, {});
+  h.Subscribe(Type::kRoute, {"r"});
+  EXPECT_EQ(h.Next(), "Cluster +slow=1");
+  const Response slow = h.last;
+  // The route waits since the first publication; the cluster that it needs now came later.
+  h.Publish({Endpoints("two"), Cluster("two", "1", true), Route("r", {"two"}, "2")});
+  EXPECT_EQ(h.NextAcked(), "Cluster +two=1");
+  h.Subscribe(Type::kEndpoint, {"two"});
+  EXPECT_EQ(h.Next(), "ClusterLoadAssignment +two=1");
+  const Response endpoints = h.last;
+  h.Answer(slow);
+  EXPECT_EQ(h.Next(), "");
+  h.Answer(endpoints);
+  EXPECT_EQ(h.NextAcked(), "RouteConfiguration +r=2 two");
+  EXPECT_TRUE(h.Converged());
+}
+
 TEST(DeltaSession, ListenersComeLastAndTakeOverInOneResponse) {
   Harness h;
   h.Publish({Listener("old"), Cluster("a")});

@@ -54,8 +54,11 @@ struct Entry {
   bool absent = false;
   // The last form sent; null: none, or its removal.
   snapshot::ResourcePtr sent;
-  // The form that the client has in force; null: none.
+  // The last form that the client acknowledged; null: none.
   snapshot::ResourcePtr acked;
+  // What the acknowledged form, or one before it that it replaces, warms was there once: it is of use. Not every client
+  // holds its acknowledgement back until then.
+  bool warm = false;
   std::unique_ptr<Lag> lag;
   std::unique_ptr<Refusal> refusal;
 };

@@ -1,6 +1,6 @@
 // A client like Envoy against a Session, without gRPC: it warms clusters, subscribes to what resources refer to,
-// holds back acknowledgements of clusters that warm, refuses what is marked bad, and checks after every step that
-// nothing it has in force refers to something that it does not have.
+// holds acknowledgements of clusters back until they are warm or does not (Envoy while it starts), refuses what is
+// marked bad, and checks after every step that nothing it has in force refers to something that it does not have.
 #pragma once
 
 #include <deque>
@@ -31,6 +31,9 @@ class SimClient final : public SessionEvents {
   void Publish(const Change& change) { session_->OnChange(change); }
   // One random step: a request or a response is moved. False: nothing to move.
   bool Step();
+  // Time passes for timers. What the client has said has arrived: the grace that a client has to ask for something is
+  // far longer than a message takes.
+  void Wait(absl::Duration duration);
   // Steps until nothing moves, letting timers fire.
   void Drain();
 
@@ -56,6 +59,7 @@ class SimClient final : public SessionEvents {
 
   Map& held(snapshot::Type type) { return held_[static_cast<int>(type)]; }
   const Map& held(snapshot::Type type) const { return held_[static_cast<int>(type)]; }
+  void Deliver();
   void Receive(const Response& response);
   void Answer(snapshot::Type type, const std::string& nonce, bool ok);
   void Resubscribe(const std::set<snapshot::ResourceRef>& again);
