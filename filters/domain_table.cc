@@ -1,6 +1,7 @@
 #include "filters/domain_table.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <map>
 
@@ -10,28 +11,58 @@
 namespace gloo::filters {
 namespace {
 
+constexpr uint64_t kFnvOffset = 14695981039346656037u;
+constexpr uint64_t kFnvPrime = 1099511628211u;
+constexpr size_t kMostParts = 4096;
+
+uint64_t Fnv(std::string_view text, uint64_t hash) {
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * kFnvPrime;
+  return hash;
+}
+
+// "3/128": part 3 of 128.
+bool ParsePart(std::string_view text, size_t* part, size_t* parts) {
+  const size_t slash = text.find('/');
+  const auto number = [](std::string_view digits, size_t* out) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), *out);
+    return error == std::errc() && end == digits.data() + digits.size();
+  };
+  return slash != text.npos && number(text.substr(0, slash), part) && number(text.substr(slash + 1), parts) &&
+         *part < *parts && *parts <= kMostParts;
+}
+
 // What a thread has last seen of a slot.
-struct CachedTable {
+struct CachedParts {
   const DomainTables::Slot* slot;
   uint64_t generation;
-  std::shared_ptr<const DomainTable> table;
+  std::unique_ptr<DomainParts> parts;
 };
 
-// Every thread keeps its own reference, so requests share no reference count. One entry per table of the process: one.
-thread_local std::vector<CachedTable> cached_tables;
+// Every thread keeps its own references, so requests share no reference count. One entry per table of the process: one.
+thread_local std::vector<CachedParts> cached_parts;
 
 }  // namespace
 
-std::string_view DomainTable::Listener::Match(std::string_view host) const {
-  if (host.empty() || (suffixes_.empty() && star_.empty())) return star_;
-  if (exact_.find(host) != exact_.end()) return {};
-  if (!suffixes_.empty()) {
-    // From the longest suffix; the label before the dot must not be empty.
-    for (size_t dot = host.find('.', 1); dot != host.npos; dot = host.find('.', dot + 1)) {
-      if (const auto it = suffixes_.find(host.substr(dot)); it != suffixes_.end()) return it->second;
-    }
+size_t DomainTable::PartOf(std::string_view domain, size_t parts) { return Fnv(domain, kFnvOffset) % parts; }
+
+size_t DomainTable::PartOfSuffix(std::string_view suffix, size_t parts) {
+  return Fnv(suffix, Fnv("*", kFnvOffset)) % parts;
+}
+
+std::string_view DomainParts::Match(std::string_view listener, std::string_view host) const {
+  const size_t count = parts_.size();
+  const auto find = [&](size_t part) { return parts_[part] == nullptr ? nullptr : parts_[part]->Find(listener); };
+  // An empty host falls under `*` alone.
+  if (const auto* exact = find(DomainTable::PartOf(host, count)); exact != nullptr && exact->HasExact(host)) return {};
+  // From the longest suffix; the label before the dot must not be empty.
+  for (size_t dot = host.find('.', 1); dot != host.npos; dot = host.find('.', dot + 1)) {
+    const std::string_view suffix = host.substr(dot);
+    const auto* wildcards = find(DomainTable::PartOfSuffix(suffix, count));
+    if (wildcards == nullptr) continue;
+    if (const std::string_view key = wildcards->FindSuffix(suffix); !key.empty()) return key;
   }
-  return star_;
+  const auto* star = find(DomainTable::PartOf("*", count));
+  return star == nullptr ? std::string_view() : star->star();
 }
 
 std::shared_ptr<const DomainTable> DomainTable::Parse(std::string_view json, std::string* error) {
@@ -43,7 +74,7 @@ std::shared_ptr<const DomainTable> DomainTable::Parse(std::string_view json, std
   };
   if (root.kind != Json::Kind::kObject) return fail("must be an object");
   for (const auto& [key, value] : root.object) {
-    if (key != "table" && key != "listeners") return fail("unknown field \"" + key + "\"");
+    if (key != "table" && key != "part" && key != "listeners") return fail("unknown field \"" + key + "\"");
   }
   auto table = std::make_shared<DomainTable>();
   const Json* id = root.Find("table");
@@ -51,6 +82,11 @@ std::shared_ptr<const DomainTable> DomainTable::Parse(std::string_view json, std
     return fail("table: must be a non-empty string");
   }
   table->id_ = id->string;
+  if (const Json* part = root.Find("part"); part != nullptr) {
+    if (part->kind != Json::Kind::kString || !ParsePart(part->string, &table->part_, &table->parts_)) {
+      return fail("part: must be \"NUMBER/COUNT\", for instance \"3/128\"");
+    }
+  }
   const Json* listeners = root.Find("listeners");
   if (listeners == nullptr) return table;
   if (listeners->kind != Json::Kind::kObject) return fail("listeners: must be an object");
@@ -84,25 +120,40 @@ const DomainTable::Listener* DomainTable::Find(std::string_view listener) const 
   return it == listeners_.end() ? nullptr : &it->second;
 }
 
-const DomainTable* DomainTables::Slot::Get() const {
-  auto it = std::find_if(cached_tables.begin(), cached_tables.end(), [&](const auto& c) { return c.slot == this; });
+const DomainParts* DomainTables::Slot::Get() const {
+  auto it = std::find_if(cached_parts.begin(), cached_parts.end(), [&](const auto& c) { return c.slot == this; });
   const uint64_t generation = generation_.load(std::memory_order_acquire);
-  if (it == cached_tables.end()) {
+  if (it == cached_parts.end()) {
     if (generation == 0) return nullptr;
-    it = cached_tables.insert(it, CachedTable{this, 0, nullptr});
+    it = cached_parts.insert(it, CachedParts{this, 0, nullptr});
   }
   if (it->generation != generation) {
     const std::lock_guard lock(mutex_);
     it->generation = generation_.load(std::memory_order_relaxed);
-    it->table = live_.empty() ? nullptr : live_.back();
+    bool any = false;
+    if (it->parts == nullptr) it->parts = std::make_unique<DomainParts>();
+    auto& parts = it->parts->parts_;
+    parts.resize(live_.size());
+    for (size_t i = 0; i < live_.size(); ++i) {
+      const auto& now = live_[i];
+      if (now.empty()) {
+        parts[i] = nullptr;
+      } else if (parts[i] != now.back()) {
+        parts[i] = now.back();
+      }
+      any |= parts[i] != nullptr;
+    }
+    if (!any) it->parts = nullptr;
   }
-  return it->table.get();
+  return it->parts.get();
 }
 
 DomainTables::Publication::Publication(Slot* slot, std::shared_ptr<const DomainTable> table)
     : slot_(slot), table_(std::move(table)) {
   const std::lock_guard lock(slot_->mutex_);
-  auto& live = slot_->live_;
+  // Another number of parts comes with a whole new table; parts that do not fit it hold nothing any more.
+  if (slot_->live_.size() != table_->parts()) slot_->live_.assign(table_->parts(), {});
+  auto& live = slot_->live_[table_->part()];
   // Every listener loads the same resource: they share one table, and readers see no change.
   if (!live.empty() && *live.back() == *table_) table_ = live.back();
   const bool changed = live.empty() || live.back() != table_;
@@ -112,10 +163,13 @@ DomainTables::Publication::Publication(Slot* slot, std::shared_ptr<const DomainT
 
 DomainTables::Publication::~Publication() {
   const std::lock_guard lock(slot_->mutex_);
-  auto& live = slot_->live_;
-  const std::shared_ptr<const DomainTable> in_force = live.back();
+  if (slot_->live_.size() != table_->parts()) return;
+  auto& live = slot_->live_[table_->part()];
   // Searched from the end: an older entry may be the same table.
-  live.erase(std::next(std::find(live.rbegin(), live.rend(), table_)).base());
+  const auto found = std::find(live.rbegin(), live.rend(), table_);
+  if (found == live.rend()) return;
+  const std::shared_ptr<const DomainTable> in_force = live.back();
+  live.erase(std::next(found).base());
   if (live.empty() || live.back() != in_force) slot_->generation_.fetch_add(1, std::memory_order_release);
 }
 

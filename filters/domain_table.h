@@ -1,5 +1,5 @@
 // The table of domains of one Envoy role: which wildcard domains each listener serves, and which exact domains lie
-// under them. It turns the host of a request into its scope key.
+// beside them. It turns the host of a request into its scope key.
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,7 @@
 
 namespace gloo::filters {
 
+// One part of a table: the domains whose hash is its number, so that a change of one domain changes one small part.
 // Immutable. The scope key of a host is `LISTENER|DOMAIN`.
 class DomainTable {
  public:
@@ -26,9 +27,14 @@ class DomainTable {
   // The domains of one listener.
   class Listener {
    public:
-    // The wildcard key under which a host falls, or empty: then the host is its own key. Hosts come from
-    // tmpl::NormalizeHost; an empty one falls under `*` alone.
-    std::string_view Match(std::string_view host) const;
+    bool HasExact(std::string_view host) const { return exact_.find(host) != exact_.end(); }
+    // The key of the wildcard `*` + suffix (".example.com"), or empty.
+    std::string_view FindSuffix(std::string_view suffix) const {
+      const auto it = suffixes_.find(suffix);
+      return it == suffixes_.end() ? std::string_view() : it->second;
+    }
+    // The key of `*`, or empty.
+    std::string_view star() const { return star_; }
     bool operator==(const Listener&) const = default;
 
    private:
@@ -39,18 +45,40 @@ class DomainTable {
     std::string star_;  // "http|*"; empty when the listener has no `*`
   };
 
-  // {"table":"ingress","listeners":{"http":["*.example.com","*","a.example.com"]}}. Null on a mistake, which `error`
-  // names.
+  // {"table":"ingress","part":"3/128","listeners":{"http":["*.example.com","*","a.example.com"]}}; without a part it is
+  // the whole table. Null on a mistake, which `error` names.
   static std::shared_ptr<const DomainTable> Parse(std::string_view json, std::string* error);
 
+  // The part that holds a domain. The control plane computes the same: FNV-1a of 64 bits, modulo the number of parts.
+  static size_t PartOf(std::string_view domain, size_t parts);
+  // Of the wildcard `*` + suffix.
+  static size_t PartOfSuffix(std::string_view suffix, size_t parts);
+
   const std::string& id() const { return id_; }
-  // Null for a listener that the table does not name.
+  size_t part() const { return part_; }
+  size_t parts() const { return parts_; }
+  // Null for a listener that the part does not name.
   const Listener* Find(std::string_view listener) const;
   bool operator==(const DomainTable&) const = default;
 
  private:
   std::string id_;
+  size_t part_ = 0;
+  size_t parts_ = 1;
   std::unordered_map<std::string, Listener, StringHash, std::equal_to<>> listeners_;
+};
+
+// All parts of a table as one thread sees them.
+class DomainParts {
+ public:
+  // The wildcard key under which a host falls, or empty: then the host is its own key. Hosts come from
+  // tmpl::NormalizeHost; an empty one falls under `*` alone.
+  std::string_view Match(std::string_view listener, std::string_view host) const;
+
+ private:
+  friend class DomainTables;
+  // Null where a part has not come yet.
+  std::vector<std::shared_ptr<const DomainTable>> parts_;
 };
 
 // The tables in force by their ids, for all threads of the process.
@@ -59,20 +87,20 @@ class DomainTables {
   // The place of one table. Its address never changes and it is never freed, so that readers may keep it.
   class Slot {
    public:
-    // The table in force, or null. Any thread; takes a lock only in the first call of a thread after a change. The
+    // What is in force, or null. Any thread; takes a lock only in the first call of a thread after a change. The
     // pointer is good until the thread's next call.
-    const DomainTable* Get() const;
+    const DomainParts* Get() const;
 
    private:
     friend class DomainTables;
     friend class Publication;
     std::atomic<uint64_t> generation_{0};
     mutable std::mutex mutex_;
-    // What the live configurations hold, oldest first: the last one is in force. Guarded by mutex_.
-    std::vector<std::shared_ptr<const DomainTable>> live_;
+    // What the live configurations hold, by part, oldest first: the last one is in force. Guarded by mutex_.
+    std::vector<std::vector<std::shared_ptr<const DomainTable>>> live_;
   };
 
-  // Keeps one table published until it is destroyed.
+  // Keeps one part published until it is destroyed.
   class Publication {
    public:
     Publication(Slot* slot, std::shared_ptr<const DomainTable> table);

@@ -22,28 +22,64 @@ std::string ErrorOf(std::string_view json) {
 }
 
 TEST(DomainTableTest, LongestWildcardWins) {
-  const auto table = Parse(R"({"table":"t","listeners":{
+  DomainTables::Slot* slot = DomainTables::Find("t");
+  const DomainTables::Publication whole(slot, Parse(R"({"table":"t","listeners":{
       "http":["*.example.com","*.b.example.com","*","a.example.com","*.B.org"],
-      "https":["*.secure.com"]}})");
-  EXPECT_EQ(table->id(), "t");
-  const DomainTable::Listener* http = table->Find("http");
-  ASSERT_NE(http, nullptr);
-  EXPECT_EQ(http->Match("x.example.com"), "http|*.example.com");
-  EXPECT_EQ(http->Match("y.x.example.com"), "http|*.example.com");
-  EXPECT_EQ(http->Match("b.example.com"), "http|*.example.com");
-  EXPECT_EQ(http->Match("x.b.example.com"), "http|*.b.example.com");
-  EXPECT_EQ(http->Match("a.example.com"), "") << "exact";
-  EXPECT_EQ(http->Match("x.a.example.com"), "http|*.example.com");
-  EXPECT_EQ(http->Match("example.com"), "http|*") << "a wildcard covers at least one label";
-  EXPECT_EQ(http->Match(".example.com"), "http|*");
-  EXPECT_EQ(http->Match("xexample.com"), "http|*");
-  EXPECT_EQ(http->Match("c.b.org"), "http|*.b.org") << "domains are lower-cased";
-  EXPECT_EQ(http->Match(""), "http|*") << "no host, or one that is too long";
-  const DomainTable::Listener* https = table->Find("https");
-  EXPECT_EQ(https->Match("a.secure.com"), "https|*.secure.com");
-  EXPECT_EQ(https->Match("example.com"), "");
-  EXPECT_EQ(https->Match(""), "");
-  EXPECT_EQ(table->Find("other"), nullptr);
+      "https":["*.secure.com"]}})"));
+  const auto match = [&](std::string_view host, std::string_view listener = "http") {
+    return slot->Get()->Match(listener, host);
+  };
+  EXPECT_EQ(match("x.example.com"), "http|*.example.com");
+  EXPECT_EQ(match("y.x.example.com"), "http|*.example.com");
+  EXPECT_EQ(match("b.example.com"), "http|*.example.com");
+  EXPECT_EQ(match("x.b.example.com"), "http|*.b.example.com");
+  EXPECT_EQ(match("a.example.com"), "") << "exact";
+  EXPECT_EQ(match("x.a.example.com"), "http|*.example.com");
+  EXPECT_EQ(match("example.com"), "http|*") << "a wildcard covers at least one label";
+  EXPECT_EQ(match(".example.com"), "http|*");
+  EXPECT_EQ(match("xexample.com"), "http|*");
+  EXPECT_EQ(match("c.b.org"), "http|*.b.org") << "domains are lower-cased";
+  EXPECT_EQ(match(""), "http|*") << "no host, or one that is too long";
+  EXPECT_EQ(match("", "https"), "");
+  EXPECT_EQ(match("a.secure.com", "https"), "https|*.secure.com");
+  EXPECT_EQ(match("example.com", "https"), "");
+  EXPECT_EQ(match("example.com", "other"), "");
+}
+
+// The control plane computes the same numbers (src/translator/domain_table_test.cc).
+TEST(DomainTableTest, PartsOfDomains) {
+  EXPECT_EQ(DomainTable::PartOf("*", 128), 125u);
+  EXPECT_EQ(DomainTable::PartOf("a.test", 128), 78u);
+  EXPECT_EQ(DomainTable::PartOfSuffix(".test", 128), 33u);
+  EXPECT_EQ(DomainTable::PartOf("www.example.com", 128), 107u);
+}
+
+TEST(DomainTableTest, PartsAnswerTogether) {
+  constexpr size_t kParts = 8;
+  const std::vector<std::string> domains = {"*", "*.example.com", "*.b.example.com", "a.example.com", "plain.org"};
+  std::vector<std::string> lists(kParts);
+  for (const std::string& domain : domains) {
+    std::string& list = lists[DomainTable::PartOf(domain, kParts)];
+    list += (list.empty() ? "\"" : ",\"") + domain + "\"";
+  }
+  EXPECT_EQ(DomainTable::PartOf("*.example.com", kParts), DomainTable::PartOfSuffix(".example.com", kParts));
+  DomainTables::Slot* slot = DomainTables::Find("parts");
+  std::vector<std::unique_ptr<DomainTables::Publication>> live;
+  for (size_t i = 0; i < kParts; ++i) {
+    live.push_back(
+        std::make_unique<DomainTables::Publication>(slot, Parse(R"({"table":"parts","part":")" + std::to_string(i) +
+                                                                "/8\",\"listeners\":{\"http\":[" + lists[i] + "]}}")));
+  }
+  EXPECT_EQ(slot->Get()->Match("http", "a.example.com"), "");
+  EXPECT_EQ(slot->Get()->Match("http", "plain.org"), "");
+  EXPECT_EQ(slot->Get()->Match("http", "x.example.com"), "http|*.example.com");
+  EXPECT_EQ(slot->Get()->Match("http", "y.b.example.com"), "http|*.b.example.com");
+  EXPECT_EQ(slot->Get()->Match("http", "other.org"), "http|*");
+  // One part goes: only its domains.
+  live[DomainTable::PartOf("*.example.com", kParts)].reset();
+  EXPECT_NE(slot->Get()->Match("http", "x.example.com"), "http|*.example.com");
+  EXPECT_EQ(slot->Get()->Match("http", "plain.org"),
+            DomainTable::PartOf("plain.org", kParts) == DomainTable::PartOf("*.example.com", kParts) ? "http|*" : "");
 }
 
 TEST(DomainTableTest, NamesMistakes) {
@@ -54,6 +90,10 @@ TEST(DomainTableTest, NamesMistakes) {
   EXPECT_EQ(ErrorOf(R"({"table":"t","listeners":[]})"), "listeners: must be an object");
   EXPECT_EQ(ErrorOf(R"({"table":"t","listeners":{"http":{}}})"), "listeners.http: must be an array");
   EXPECT_EQ(ErrorOf(R"({"table":"t","listeners":{"http":["a",""]}})"), "listeners.http[1]: must be a non-empty string");
+  for (const char* part : {"3", "3/3", "/", "a/b", "1/99999", "-1/4", ""}) {
+    EXPECT_EQ(ErrorOf(R"({"table":"t","part":")" + std::string(part) + R"("})"),
+              "part: must be \"NUMBER/COUNT\", for instance \"3/128\"");
+  }
   for (const char* domain : {"*.", "*a.com", "a.*", "*.*.com", "**"}) {
     EXPECT_EQ(ErrorOf(R"({"table":"t","listeners":{"http":[")" + std::string(domain) + R"("]}})"),
               "listeners.http[0]: a wildcard must be \"*\" or \"*.\" and a suffix");
@@ -64,19 +104,20 @@ TEST(DomainTablesTest, LatestLivePublicationIsInForce) {
   const auto one = Parse(R"({"table":"p","listeners":{"http":["*"]}})");
   const auto two = Parse(R"({"table":"p","listeners":{"http":["*.b"]}})");
   DomainTables::Slot* slot = DomainTables::Find("p");
+  const auto key = [&] { return slot->Get()->Match("http", "a.b"); };
   EXPECT_EQ(DomainTables::Find("p"), slot);
   EXPECT_NE(DomainTables::Find("q"), slot);
   EXPECT_EQ(slot->Get(), nullptr);
   auto first = std::make_unique<DomainTables::Publication>(slot, one);
-  EXPECT_EQ(slot->Get(), one.get());
+  EXPECT_EQ(key(), "http|*");
   auto second = std::make_unique<DomainTables::Publication>(slot, two);
-  EXPECT_EQ(slot->Get(), two.get());
+  EXPECT_EQ(key(), "http|*.b");
   first.reset();
-  EXPECT_EQ(slot->Get(), two.get());
+  EXPECT_EQ(key(), "http|*.b");
   first = std::make_unique<DomainTables::Publication>(slot, one);
-  EXPECT_EQ(slot->Get(), one.get());
+  EXPECT_EQ(key(), "http|*");
   first.reset();
-  EXPECT_EQ(slot->Get(), two.get()) << "back to what still lives";
+  EXPECT_EQ(key(), "http|*.b") << "back to what still lives";
   second.reset();
   EXPECT_EQ(slot->Get(), nullptr);
 }
@@ -86,12 +127,13 @@ TEST(DomainTablesTest, EqualTablesAreOne) {
   const auto one = Parse(json);
   const auto same = Parse(json);
   DomainTables::Slot* slot = DomainTables::Find("e");
+  const auto key = [&] { return slot->Get()->Match("http", "x.a"); };
   auto first = std::make_unique<DomainTables::Publication>(slot, one);
   auto second = std::make_unique<DomainTables::Publication>(slot, same);
   EXPECT_EQ(same.use_count(), 1) << "the second is not kept";
-  EXPECT_EQ(slot->Get(), one.get());
+  EXPECT_EQ(key(), "http|*.a");
   first.reset();
-  EXPECT_EQ(slot->Get(), one.get());
+  EXPECT_EQ(key(), "http|*.a");
   second.reset();
   EXPECT_EQ(slot->Get(), nullptr);
   EXPECT_EQ(one.use_count(), 1) << "nothing of a table is left behind";
@@ -109,9 +151,9 @@ TEST(DomainTablesTest, ReadersSeeWholeTablesWhileTheyAreReplaced) {
   for (int i = 0; i < 2; ++i) {
     readers.emplace_back([&] {
       while (!stop) {
-        const DomainTable::Listener* listener = slot->Get()->Find("http");
-        const bool is_even = listener->Match("a.even") == "http|*.even";
-        const bool is_odd = listener->Match("a.odd") == "http|*.odd";
+        const DomainParts* parts = slot->Get();
+        const bool is_even = parts->Match("http", "a.even") == "http|*.even";
+        const bool is_odd = parts->Match("http", "a.odd") == "http|*.odd";
         if (is_even == is_odd) ++wrong;
         ++reads;
       }

@@ -39,9 +39,8 @@ void ScopeKey::Apply(abi::EnvoyEarlyContextPtr context) const {
   }
   std::array<char, tmpl::kMaxHost> host_buffer;
   const std::string_view host = tmpl::NormalizeHost(authority.view(), &host_buffer);
-  const DomainTable* table = slot_->Get();
-  const DomainTable::Listener* listener = table == nullptr ? nullptr : table->Find(listener_);
-  std::string_view key = listener == nullptr ? std::string_view() : listener->Match(host);
+  const DomainParts* parts = slot_->Get();
+  std::string_view key = parts == nullptr ? std::string_view() : parts->Match(listener_, host);
   std::array<char, kMaxListener + 1 + tmpl::kMaxHost> key_buffer;
   if (key.empty()) {
     char* const end =

@@ -1,6 +1,6 @@
 #include "translator/domain_table.h"
 
-#include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "envoy/config/core/v3/extension.pb.h"
@@ -15,75 +15,78 @@ bool IsWildcard(const std::string& domain) { return domain.front() == '*'; }
 
 }  // namespace
 
-bool DomainTable::Covered(const Listener& listener, const std::string& domain) {
-  if (listener.wildcards.empty()) return false;
-  return VisitWildcards(domain, [&](const std::string& wildcard) { return listener.wildcards.count(wildcard) > 0; });
+size_t DomainPart(std::string_view domain) {
+  uint64_t hash = 14695981039346656037u;
+  for (const char c : domain) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return hash % kDomainParts;
 }
 
-void DomainTable::Recover(Listener& listener) {
-  listener.covered.clear();
-  for (const std::string& domain : listener.exact) {
-    if (Covered(listener, domain)) listener.covered.insert(listener.covered.end(), domain);
+std::string DomainPartName(size_t part) { return Cat(kDomainTable, ".", part); }
+
+std::set<size_t> DomainTable::AllParts() {
+  std::set<size_t> all;
+  for (size_t part = 0; part < kDomainParts; ++part) all.insert(all.end(), part);
+  return all;
+}
+
+void DomainTable::ShowOrHideExact(const Listener& listener) {
+  for (size_t part = 0; part < kDomainParts; ++part) {
+    if (!listener.parts[part].exact.empty()) changed_.insert(part);
   }
 }
 
 void DomainTable::Add(const std::string& listener, const std::string& domain) {
   Listener& entry = listeners_[listener];
-  if (IsWildcard(domain)) {
-    entry.wildcards.insert(domain);
-    Recover(entry);
-    changed_ = true;
-    return;
-  }
-  entry.exact.insert(domain);
-  if (!Covered(entry, domain)) return;
-  entry.covered.insert(domain);
-  changed_ = true;
+  const size_t part = DomainPart(domain);
+  const bool wildcard = IsWildcard(domain);
+  auto& domains = wildcard ? entry.parts[part].wildcards : entry.parts[part].exact;
+  if (!domains.insert(domain).second) return;
+  ++entry.domains;
+  if (wildcard && ++entry.wildcards == 1) ShowOrHideExact(entry);
+  if (entry.wildcards > 0) changed_.insert(part);
 }
 
 void DomainTable::Remove(const std::string& listener, const std::string& domain) {
   auto it = listeners_.find(listener);
   if (it == listeners_.end()) return;
   Listener& entry = it->second;
-  if (IsWildcard(domain)) {
-    entry.wildcards.erase(domain);
-    Recover(entry);
-    changed_ = true;
-  } else {
-    entry.exact.erase(domain);
-    if (entry.covered.erase(domain) > 0) changed_ = true;
-  }
-  if (entry.exact.empty() && entry.wildcards.empty()) listeners_.erase(it);
+  const size_t part = DomainPart(domain);
+  const bool wildcard = IsWildcard(domain);
+  auto& domains = wildcard ? entry.parts[part].wildcards : entry.parts[part].exact;
+  if (domains.erase(domain) == 0) return;
+  if (entry.wildcards > 0) changed_.insert(part);
+  if (wildcard && --entry.wildcards == 0) ShowOrHideExact(entry);
+  if (--entry.domains == 0) listeners_.erase(it);
 }
 
-snapshot::ResourcePtr DomainTable::Make(const std::string& role, const std::vector<std::string>& listeners) {
-  changed_ = false;
-  std::vector<std::string> names = listeners;
-  std::sort(names.begin(), names.end());
-  std::string json = Cat("{\"table\":", JsonQuote(role), ",\"listeners\":{");
+std::vector<snapshot::ResourcePtr> DomainTable::TakeChanged(const std::string& role) {
+  std::vector<snapshot::ResourcePtr> made;
+  for (const size_t part : std::exchange(changed_, {})) made.push_back(Make(role, part));
+  return made;
+}
+
+snapshot::ResourcePtr DomainTable::Make(const std::string& role, size_t part) const {
+  std::string json = Cat("{\"table\":", JsonQuote(role), ",\"part\":\"", part, "/", kDomainParts, "\",\"listeners\":{");
   bool first_listener = true;
-  for (const std::string& name : names) {
-    if (!first_listener) json += ',';
-    first_listener = false;
+  for (const auto& [name, listener] : listeners_) {
+    const Part& domains = listener.parts[part];
+    if (listener.wildcards == 0 || (domains.wildcards.empty() && domains.exact.empty())) continue;
+    if (!std::exchange(first_listener, false)) json += ',';
     json += JsonQuote(name) + ":[";
-    auto it = listeners_.find(name);
-    if (it != listeners_.end()) {
-      bool first = true;
-      for (const auto* domains : {&it->second.wildcards, &it->second.covered}) {
-        for (const std::string& domain : *domains) {
-          if (!first) json += ',';
-          first = false;
-          json += JsonQuote(domain);
-        }
+    bool first = true;
+    for (const auto* list : {&domains.wildcards, &domains.exact}) {
+      for (const std::string& domain : *list) {
+        if (!std::exchange(first, false)) json += ',';
+        json += JsonQuote(domain);
       }
     }
     json += ']';
   }
   json += "}}";
   envoy::config::core::v3::TypedExtensionConfig config;
-  config.set_name(std::string(kDomainTable));
+  config.set_name(DomainPartName(part));
   *config.mutable_typed_config() = ModuleFilter(kDomainTable, json);
-  return snapshot::MakeResource(snapshot::Type::kExtensionConfig, std::string(kDomainTable), Serialize(config));
+  return snapshot::MakeResource(snapshot::Type::kExtensionConfig, DomainPartName(part), Serialize(config));
 }
 
 }  // namespace gloo::translator

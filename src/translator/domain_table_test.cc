@@ -6,33 +6,58 @@
 namespace gloo::translator {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
-TEST(DomainTableTest, IsEmptyWithoutWildcards) {
-  DomainTable table;
-  std::string before = table.Make("r", {"http"})->version;
-  table.Add("http", "a.test");
-  EXPECT_FALSE(table.changed());
-  EXPECT_EQ(table.Make("r", {"http"})->version, before);
+std::string Part(const std::string& domain, const std::string& listeners) {
+  return "{\"table\":\"r\",\"part\":\"" + std::to_string(DomainPart(domain)) + "/128\",\"listeners\":{" + listeners +
+         "}}";
 }
 
-TEST(DomainTableTest, ListsWhatAWildcardOfTheSameListenerCovers) {
+// The filter module computes the same numbers (filters/domain_table_test.cc).
+TEST(DomainTableTest, PartsOfDomains) {
+  EXPECT_EQ(DomainPart("*"), 125u);
+  EXPECT_EQ(DomainPart("a.test"), 78u);
+  EXPECT_EQ(DomainPart("*.test"), 33u);
+  EXPECT_EQ(DomainPart("www.example.com"), 107u);
+}
+
+TEST(DomainTableTest, ListsNothingWithoutWildcards) {
   DomainTable table;
+  EXPECT_THAT(table.TakeChanged("r"), SizeIs(kDomainParts)) << "all of them at first";
   table.Add("http", "a.test");
-  table.Add("http", "b.other");
+  table.Remove("http", "a.test");
+  table.Add("http", "a.test");
+  EXPECT_THAT(table.TakeChanged("r"), IsEmpty());
+}
+
+TEST(DomainTableTest, ListsAllDomainsOfAListenerWithAWildcard) {
+  DomainTable table;
+  table.TakeChanged("r");
+  table.Add("http", "a.test");
   table.Add("https", "c.test");
+  EXPECT_THAT(table.TakeChanged("r"), IsEmpty());
   table.Add("http", "*.test");
-  EXPECT_TRUE(table.changed());
-  EXPECT_THAT(table.Make("r", {"https", "http"})->body,
-              HasSubstr(R"({"table":"r","listeners":{"http":["*.test","a.test"],"https":[]}})"));
-  table.Add("http", "x.b.test");
-  EXPECT_TRUE(table.changed());
-  EXPECT_THAT(table.Make("r", {"http"})->body, HasSubstr(R"(["*.test","a.test","x.b.test"])"));
-  table.Add("http", "z.other");
-  EXPECT_FALSE(table.changed());
+  auto changed = table.TakeChanged("r");
+  ASSERT_THAT(changed, SizeIs(2));
+  EXPECT_THAT((std::vector<std::string>{changed[0]->body, changed[1]->body}),
+              UnorderedElementsAre(HasSubstr(Part("*.test", R"("http":["*.test"])")),
+                                   HasSubstr(Part("a.test", R"("http":["a.test"])"))));
+  EXPECT_EQ(changed[0]->ref.name, DomainPartName(std::min(DomainPart("*.test"), DomainPart("a.test"))));
+  // One domain more is one part.
+  table.Add("http", "x.other");
+  EXPECT_THAT(table.TakeChanged("r"),
+              ElementsAre(::testing::Pointee(
+                  ::testing::Field(&snapshot::Resource::body, HasSubstr(Part("x.other", R"("http":["x.other"])"))))));
+  table.Add("https", "d.test");
+  EXPECT_THAT(table.TakeChanged("r"), IsEmpty()) << "that listener has no wildcard";
   table.Remove("http", "*.test");
-  EXPECT_TRUE(table.changed());
-  EXPECT_THAT(table.Make("r", {"http"})->body, HasSubstr(R"("http":[])"));
+  changed = table.TakeChanged("r");
+  ASSERT_THAT(changed, SizeIs(3));
+  for (const auto& part : changed) EXPECT_THAT(part->body, HasSubstr(R"("listeners":{}})"));
 }
 
 }  // namespace

@@ -7,8 +7,6 @@ namespace gloo::translator {
 
 // A chain holds the slots in this order.
 enum class FilterSlot {
-  // Its configuration is the table of domains (by ECDS); it handles no request.
-  kDomainTable,
   // After everything that decides on the client's request as sent, before the request leaves: it rewrites path,
   // headers and body.
   kTransformation,
@@ -23,9 +21,6 @@ struct FilterOrderRow {
   std::string_view reason;
 };
 inline constexpr FilterOrderRow kFilterOrder[] = {
-    {FilterSlot::kDomainTable, "gloo.domains",
-     "Carries the table of domains by ECDS, so that a new domain changes no listener. It handles no request, so its "
-     "place does not matter; first, so that nothing comes to stand before it by chance."},
     {FilterSlot::kTransformation, "gloo.transformation",
      "After everything that decides on the request as the client sent it, because it rewrites method, path, headers "
      "and body; directly before the router, because what it makes is what the function gets."},

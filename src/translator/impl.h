@@ -86,7 +86,6 @@ struct RoleState {
   bool defined = false;
   RoleOutput output;
   DomainTable domains;
-  bool table_dirty = false;
   // How many virtual services of the role use a cluster; what is published of it besides itself.
   absl::flat_hash_map<std::string, int> cluster_uses;
   absl::flat_hash_map<std::string, std::vector<std::string>> cluster_secrets;

@@ -215,15 +215,9 @@ void Translator::Impl::Finish(Result* result) {
     auto it = roles_.find(name);
     if (it == roles_.end()) continue;
     RoleState& role = it->second;
-    if (role.defined && (role.domains.changed() || role.table_dirty)) {
-      std::vector<std::string> listeners;
-      for (const ListenerFace& listener : role.output.listeners) listeners.push_back(listener.name);
-      snapshot::ResourcePtr table = role.domains.Make(name, listeners);
-      Publish(role, table->ref, table);
-    } else if (!role.defined) {
-      Publish(role, {snapshot::Type::kExtensionConfig, std::string(kDomainTable)}, nullptr);
+    for (snapshot::ResourcePtr& part : role.domains.TakeChanged(name)) {
+      Publish(role, part->ref, role.defined ? part : nullptr);
     }
-    role.table_dirty = false;
     snapshot::Delta delta;
     for (auto& [ref, resource] : std::exchange(role.pending, {})) {
       auto published = role.published.find(ref);
@@ -299,7 +293,9 @@ std::vector<OwnedResource> Translator::Impl::ResourcesOf(const model::ObjectKey&
       for (const snapshot::ResourcePtr& listener : role->second.output.resources) {
         add(key.name, role->second, listener->ref);
       }
-      add(key.name, role->second, {snapshot::Type::kExtensionConfig, std::string(kDomainTable)});
+      for (size_t part = 0; part < kDomainParts; ++part) {
+        add(key.name, role->second, {snapshot::Type::kExtensionConfig, DomainPartName(part)});
+      }
       break;
     }
   }

@@ -16,6 +16,7 @@
 #include "envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "translator/checks/checks.h"
+#include "translator/domain_table.h"
 #include "translator/envoy_build.h"
 #include "translator/names.h"
 #include "translator/text.h"
@@ -54,13 +55,6 @@ void AddRouter(hcm::HttpConnectionManager* manager) {
 }
 
 void AddFilters(const Registry& registry, hcm::HttpConnectionManager* manager) {
-  hcm::HttpFilter* table = manager->add_http_filters();
-  table->set_name(std::string(kDomainTable));
-  *table->mutable_config_discovery()->mutable_config_source() = AdsSource();
-  table->mutable_config_discovery()->add_type_urls(
-      Cat("type.googleapis.com/",
-          envoy::extensions::filters::http::dynamic_modules::v3::DynamicModuleFilter::descriptor()->full_name()));
-
   std::vector<FilterPlugin::Filter> filters;
   for (const auto& plugin : registry.filters()) {
     for (FilterPlugin::Filter& filter : plugin->Filters()) filters.push_back(std::move(filter));
@@ -130,6 +124,30 @@ Listener MakeListener(const std::string& name, const std::string& address, uint3
   filter->set_name("envoy.filters.network.http_connection_manager");
   *filter->mutable_typed_config() = Pack(manager);
   return listener;
+}
+
+// Holds the filters whose configurations are the parts of the table of domains. It is bound to no port and serves no
+// request, so a request passes none of them; and a part that changes touches no listener that serves.
+snapshot::ResourcePtr MakeTableListener() {
+  hcm::HttpConnectionManager manager;
+  manager.set_stat_prefix(std::string(kDomainTable));
+  manager.mutable_route_config()->set_name(std::string(kDomainTable));
+  std::vector<snapshot::ResourceRef> parts;
+  for (size_t part = 0; part < kDomainParts; ++part) {
+    hcm::HttpFilter* filter = manager.add_http_filters();
+    filter->set_name(DomainPartName(part));
+    *filter->mutable_config_discovery()->mutable_config_source() = AdsSource();
+    filter->mutable_config_discovery()->add_type_urls(
+        Cat("type.googleapis.com/",
+            envoy::extensions::filters::http::dynamic_modules::v3::DynamicModuleFilter::descriptor()->full_name()));
+    filter->set_disabled(true);
+    parts.push_back({snapshot::Type::kExtensionConfig, filter->name()});
+  }
+  AddRouter(&manager);
+  // The address is a name only.
+  Listener listener = MakeListener(std::string(kDomainTable), "127.0.0.1", 1, manager);
+  listener.mutable_bind_to_port()->set_value(false);
+  return snapshot::MakeResource(snapshot::Type::kListener, listener.name(), Serialize(listener), std::move(parts));
 }
 
 bool IsIpAddress(const std::string& text) {
@@ -208,9 +226,11 @@ RoleOutput TranslateRole(const Registry& registry, const Settings& settings, con
     }
     if (!refused.ok()) continue;
     out.listeners.push_back({listener.name(), listener.tls()});
-    out.resources.push_back(snapshot::MakeResource(snapshot::Type::kListener, listener.name(), Serialize(message),
-                                                   {{snapshot::Type::kExtensionConfig, std::string(kDomainTable)}}));
+    // The table first: without it a host that a wildcard covers has the wrong scope.
+    out.resources.push_back(snapshot::MakeResource(snapshot::Type::kListener, listener.name(), Serialize(message), {},
+                                                   {{snapshot::Type::kListener, std::string(kDomainTable)}}));
   }
+  out.resources.push_back(MakeTableListener());
   return out;
 }
 

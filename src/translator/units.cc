@@ -217,8 +217,8 @@ void Translator::Impl::ResolveRole(const std::string& name) {
   touched_roles_.insert(name);
   if (role.defined != defined || role.output.listeners != output.listeners) {
     TouchReaders({Fact::Kind::kRole, "", name, ""});
-    role.table_dirty = true;
   }
+  if (role.defined != defined) role.domains.ChangeAll();
   for (const snapshot::ResourcePtr& listener : role.output.resources) Publish(role, listener->ref, nullptr);
   for (const snapshot::ResourcePtr& listener : output.resources) Publish(role, listener->ref, listener);
   role.defined = defined;

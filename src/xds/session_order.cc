@@ -183,7 +183,9 @@ std::optional<ResourceRef> Session::UpsertBlockedBy(const Resource& resource, co
   // Secrets, endpoints and clusters come first in the order; clusters warm what stands before them.
   if (type <= Type::kCluster) return std::nullopt;
   for (const ResourceRef& ref : resource.needs) {
-    if (ref.type < type && NotInForce(ref, sequence)) return ref;
+    // In the state of the world all of a type are in one response.
+    const bool comes_first = ref.type < type || (ref.type == type && !FullState(type));
+    if (comes_first && NotInForce(ref, sequence)) return ref;
   }
   for (const ResourceRef& ref : resource.warms) {
     if (ref.type >= type) continue;

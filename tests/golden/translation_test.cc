@@ -7,8 +7,10 @@
 #include <cstdlib>
 #include <string>
 
+#include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "tests/golden/world.h"
+#include "translator/domain_table.h"
 
 namespace gloo::testing {
 namespace {
@@ -16,6 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 constexpr char kUpstream[] =
     "{kind: Upstream, apiVersion: gloo.solo.io/v1, metadata: {name: u}, spec: {type: static, "
@@ -39,9 +42,23 @@ envoy::config::route::v3::RouteConfiguration Routes(const World& world, const st
 TEST(TranslationTest, NothingAtAllHasTheListenersOfTheDefaultRole) {
   World world;
   world.Apply({});
-  EXPECT_THAT(world.Names(snapshot::Type::kListener), ElementsAre("http", "https"));
-  EXPECT_THAT(world.Names(snapshot::Type::kExtensionConfig), ElementsAre("gloo.domains"));
+  EXPECT_THAT(world.Names(snapshot::Type::kListener), ElementsAre("gloo.domains", "http", "https"));
+  EXPECT_THAT(world.Names(snapshot::Type::kExtensionConfig), SizeIs(translator::kDomainParts));
   EXPECT_THAT(world.translator().Roles(), ElementsAre("ingress"));
+}
+
+TEST(TranslationTest, TheTableHasAListenerOfItsOwnThatServesNothing) {
+  World world;
+  world.Apply({});
+  snapshot::ResourcePtr resource = world.Role("ingress").Find(snapshot::Type::kListener, "gloo.domains");
+  envoy::config::listener::v3::Listener listener;
+  ASSERT_TRUE(resource != nullptr && listener.ParseFromString(resource->body));
+  EXPECT_FALSE(listener.bind_to_port().value());
+  EXPECT_THAT(resource->warms, SizeIs(translator::kDomainParts));
+  for (const char* name : {"http", "https"}) {
+    EXPECT_THAT(world.Role("ingress").Find(snapshot::Type::kListener, name)->needs,
+                ElementsAre(snapshot::ResourceRef{snapshot::Type::kListener, "gloo.domains"}));
+  }
 }
 
 TEST(TranslationTest, OneRouteChangeIsOneResource) {
@@ -137,21 +154,25 @@ TEST(TranslationTest, TheOlderKeepsADomain) {
   EXPECT_EQ(world.ReportOf("VirtualService default/younger").state, v1::Status::ACCEPTED);
 }
 
-TEST(TranslationTest, TheTableListsWildcardsAndWhatTheyCover) {
+TEST(TranslationTest, TheTableListsTheDomainsOfAListenerWithWildcards) {
   World world;
-  auto table = [&world] { return world.Role("ingress").Find(snapshot::Type::kExtensionConfig, "gloo.domains"); };
+  auto table = [&world](const std::string& domain) {
+    return world.Role("ingress")
+        .Find(snapshot::Type::kExtensionConfig, translator::DomainPartName(translator::DomainPart(domain)))
+        ->body;
+  };
   world.Put(Read(kUpstream));
-  world.Apply({});
-  std::string empty = table()->version;
   world.Put(Read(VirtualService("v", "domains: [a.test, b.other], routes: [" + RouteTo("u") + "]")));
-  EXPECT_EQ(table()->version, empty);
-  EXPECT_THAT(table()->body, HasSubstr(R"({"table":"ingress","listeners":{"http":[],"https":[]}})"));
+  EXPECT_THAT(table("a.test"), HasSubstr(R"("listeners":{}})"));
   world.Put(Read(VirtualService("w", "domains: ['*.test'], routes: [" + RouteTo("u") + "]")));
-  EXPECT_THAT(table()->body, HasSubstr(R"({"http":["*.test","a.test"],"https":[]})"));
-  world.Put(Read(VirtualService("w", "domains: ['*'], routes: [" + RouteTo("u") + "]")));
-  EXPECT_THAT(table()->body, HasSubstr(R"({"http":["*","a.test","b.other"],"https":[]})"));
+  EXPECT_THAT(table("*.test"), HasSubstr(R"("listeners":{"http":["*.test"]}})"));
+  EXPECT_THAT(table("a.test"), HasSubstr(R"("listeners":{"http":["a.test"]}})"));
+  // A domain more changes its route configuration, its scope and one part of the table.
+  translator::Result result =
+      world.Put(Read(VirtualService("x", "domains: [c.other], routes: [" + RouteTo("u") + "]")));
+  EXPECT_THAT(result.deltas.at("ingress").upserts, SizeIs(3));
   world.Remove({model::Kind::kVirtualService, "default", "w"});
-  EXPECT_EQ(table()->version, empty);
+  EXPECT_THAT(table("a.test"), HasSubstr(R"("listeners":{}})"));
 }
 
 TEST(TranslationTest, ARoleThatGoesTakesAllWithIt) {
@@ -176,7 +197,7 @@ TEST(TranslationTest, ARoleThatGoesTakesAllWithIt) {
   EXPECT_THAT(world.Names(snapshot::Type::kScopedRoute), IsEmpty());
   EXPECT_THAT(world.Names(snapshot::Type::kCluster), IsEmpty());
   EXPECT_THAT(world.Names(snapshot::Type::kEndpoint), IsEmpty());
-  EXPECT_THAT(world.Names(snapshot::Type::kListener), ElementsAre("http", "https"));
+  EXPECT_THAT(world.Names(snapshot::Type::kListener), ElementsAre("gloo.domains", "http", "https"));
 }
 
 TEST(TranslationTest, UnknownRoleAnswersOnTheDefaultPorts) {
