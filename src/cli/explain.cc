@@ -102,7 +102,8 @@ std::vector<std::string> Listeners(const Resources& resources, bool tls) {
   std::vector<std::string> names;
   for (const auto& [ref, resource] : resources) {
     envoy::config::listener::v3::Listener listener;
-    if (ref.type != snapshot::Type::kListener || !Unpack(resource, &listener)) continue;
+    if (ref.type != snapshot::Type::kListener || ref.name == translator::kDomainTable) continue;
+    if (!Unpack(resource, &listener)) continue;
     const bool has_tls = listener.filter_chains_size() > 0 && listener.filter_chains(0).has_transport_socket();
     if (has_tls == tls) names.push_back(ref.name);
   }
