@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/issues.h"
 #include "base/suggest.h"
+#include "base/utf8.h"
 
 namespace gloo {
 namespace {
@@ -43,6 +44,24 @@ TEST(Suggest, FindsTheNearMiss) {
   EXPECT_EQ(Nearest("colour", names), "");
   EXPECT_EQ(Suggestion("pathPrefx", names), "; did you mean \"pathPrefix\"?");
   EXPECT_EQ(Suggestion("colour", {"a", "b"}), "; known: a, b");
+}
+
+TEST(Utf8, BytesThatAreNoTextAreReplaced) {
+  EXPECT_EQ(ToUtf8("caf\xc3\xa9"), "caf\xc3\xa9");
+  EXPECT_EQ(ToUtf8("caf\xe9.yaml"), "caf\xef\xbf\xbd.yaml");
+  EXPECT_EQ(ToUtf8("\xf0\x9f\x98\x80"), "\xf0\x9f\x98\x80");
+  // Cut off, overlong, a surrogate, above the last character.
+  for (const char* text : {"\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff"}) {
+    const std::string bad = text;
+    EXPECT_EQ(Utf8Length(bad, 0), 0u) << testing::PrintToString(bad);
+    EXPECT_EQ(ToUtf8(bad).size(), 3 * bad.size());
+  }
+}
+
+TEST(Utf8, JsonQuoteEscapes) {
+  EXPECT_EQ(JsonQuote("a\"\\\n\x01"), "\"a\\\"\\\\\\u000a\\u0001\"");
+  EXPECT_EQ(JsonQuote("\xe9"), "\"\xef\xbf\xbd\"");
+  EXPECT_EQ(JsonQuote(std::string_view("\0", 1)), "\"\\u0000\"");
 }
 
 TEST(Hash, TellsFieldsApart) {

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "sources/file/config_index.h"
 #include "sources/file/data_index.h"
 #include "sources/file/names.h"
@@ -100,23 +101,6 @@ bool Before(const Finding& a, const Finding& b) {
   return std::tie(x.file, x.line, x.column) < std::tie(y.file, y.line, y.column);
 }
 
-// The length of the UTF-8 character that begins there, 0 where none does.
-size_t CharacterAt(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(at);
-  const size_t length = first < 0x80   ? 1
-                        : first < 0xc2 ? 0
-                        : first < 0xe0 ? 2
-                        : first < 0xf0 ? 3
-                        : first < 0xf5 ? 4
-                                       : 0;
-  if (at + length > text.size()) return 0;
-  for (size_t i = at + 1; i < at + length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  return length;
-}
-
 // A line as it may be printed, and what stands below it up to `column` (from 1): bytes that are no text, and control
 // characters, which could steer a terminal, become a replacement character.
 struct Shown {
@@ -126,7 +110,7 @@ struct Shown {
 Shown Show(std::string_view line, size_t column) {
   Shown shown;
   for (size_t i = 0; i < line.size();) {
-    const size_t length = CharacterAt(line, i);
+    const size_t length = Utf8Length(line, i);
     const bool tab = line[i] == '\t';
     const bool plain = length > 1 || (length == 1 && (tab || !absl::ascii_iscntrl(line[i])));
     if (i + 1 < column) shown.indent += tab ? '\t' : ' ';

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "model/writer.h"
 #include "udpa/annotations/sensitive.pb.h"
 
@@ -20,26 +21,10 @@ using google::protobuf::Message;
 
 constexpr char kHidden[] = "<hidden>";
 
-// A JSON string with its quotes.
-std::string Quote(std::string_view text) {
-  std::string out = "\"";
-  for (unsigned char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += static_cast<char>(c);
-    } else if (c < 0x20) {
-      StrAppend(&out, "\\u00", absl::Hex(c, absl::kZeroPad2));
-    } else {
-      out += static_cast<char>(c);
-    }
-  }
-  return out + '"';
-}
-
 std::string IssueJson(const Issue& issue) {
   return StrCat("{\"severity\":", issue.severity == Severity::kError ? "\"Error\"" : "\"Warning\"",
-                ",\"reason\":", Quote(issue.reason), ",\"path\":", Quote(issue.path),
-                ",\"message\":", Quote(issue.message), ",\"file\":", Quote(issue.location.file),
+                ",\"reason\":", JsonQuote(issue.reason), ",\"path\":", JsonQuote(issue.path),
+                ",\"message\":", JsonQuote(issue.message), ",\"file\":", JsonQuote(issue.location.file),
                 ",\"line\":", issue.location.line, ",\"column\":", issue.location.column, "}");
 }
 
@@ -82,7 +67,7 @@ std::string ResourceJson(const snapshot::Resource& resource) {
       if (google::protobuf::util::MessageToJsonString(*message, &json).ok()) body = std::move(json);
     }
   }
-  return StrCat("{\"name\":", Quote(resource.ref.name), ",\"version\":", Quote(resource.version),
+  return StrCat("{\"name\":", JsonQuote(resource.ref.name), ",\"version\":", JsonQuote(resource.version),
                 ",\"resource\":", body, "}");
 }
 
@@ -129,22 +114,22 @@ std::string ObjectsJson(const std::vector<controller::ObjectView>& objects) {
     if (view.object != nullptr) {
       StrAppend(&out, "{\"object\":", model::ToJson(*view.object, nullptr));
     } else {
-      StrAppend(&out, "{\"object\":{\"apiVersion\":", Quote(model::kApiVersion),
-                ",\"kind\":", Quote(model::KindName(view.key.kind)), ",\"metadata\":{\"name\":", Quote(view.key.name),
-                ",\"namespace\":", Quote(view.key.ns), "}}");
+      StrAppend(&out, "{\"object\":{\"apiVersion\":", JsonQuote(model::kApiVersion),
+                ",\"kind\":", JsonQuote(model::KindName(view.key.kind)),
+                ",\"metadata\":{\"name\":", JsonQuote(view.key.name), ",\"namespace\":", JsonQuote(view.key.ns), "}}");
     }
     std::string created = "null";
     std::string place = "null";
     if (view.object != nullptr) {
       if (view.object->created > 0) {
-        created = Quote(
+        created = JsonQuote(
             absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixNanos(view.object->created), absl::UTCTimeZone()));
       }
-      place = Quote(StrCat(view.object->origin.location, ":", view.object->origin.line));
+      place = JsonQuote(StrCat(view.object->origin.location, ":", view.object->origin.line));
     }
     StrAppend(&out, ",\"created\":", created, ",\"origin\":", place,
               ",\"generation\":", view.object != nullptr ? view.object->generation : 0,
-              ",\"hash\":", Quote(view.object != nullptr ? view.object->hash : ""),
+              ",\"hash\":", JsonQuote(view.object != nullptr ? view.object->hash : ""),
               ",\"status\":", model::ToJson(view.status), "}");
   }
   return out + "]}\n";
@@ -169,9 +154,10 @@ std::string FunctionsJson(const std::vector<controller::ObjectView>& upstreams,
     const std::string upstream = StrCat(view.key.ns, "/", view.key.name);
     for (const v1::Function& function : spec.functions()) {
       auto count = calls.find({upstream, function.name()});
-      items.push_back(StrCat("{\"upstream\":", Quote(upstream), ",\"name\":", Quote(function.name()),
-                             ",\"type\":", Quote(spec.has_service_info() ? spec.service_info().type() : spec.type()),
-                             ",\"routes\":", count == calls.end() ? 0 : count->second, "}"));
+      items.push_back(
+          StrCat("{\"upstream\":", JsonQuote(upstream), ",\"name\":", JsonQuote(function.name()),
+                 ",\"type\":", JsonQuote(spec.has_service_info() ? spec.service_info().type() : spec.type()),
+                 ",\"routes\":", count == calls.end() ? 0 : count->second, "}"));
     }
   }
   return StrCat("{\"functions\":[", absl::StrJoin(items, ","), "]}\n");
@@ -180,12 +166,12 @@ std::string FunctionsJson(const std::vector<controller::ObjectView>& upstreams,
 std::string ClientsJson(const std::vector<xds::Client>& clients) {
   std::vector<std::string> items;
   for (const xds::Client& client : clients) {
-    items.push_back(StrCat(
-        "{\"nodeId\":", Quote(client.node_id), ",\"role\":", Quote(client.role), ",\"peer\":", Quote(client.peer),
-        ",\"userAgent\":", Quote(client.user_agent), ",\"delta\":", client.delta ? "true" : "false",
-        ",\"connected\":", Quote(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", client.connected, absl::UTCTimeZone())),
-        ",\"converged\":", client.converged ? "true" : "false", ",\"acks\":", client.acks, ",\"nacks\":", client.nacks,
-        ",\"lastError\":", Quote(client.last_error), "}"));
+    items.push_back(StrCat("{\"nodeId\":", JsonQuote(client.node_id), ",\"role\":", JsonQuote(client.role),
+                           ",\"peer\":", JsonQuote(client.peer), ",\"userAgent\":", JsonQuote(client.user_agent),
+                           ",\"delta\":", client.delta ? "true" : "false", ",\"connected\":",
+                           JsonQuote(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", client.connected, absl::UTCTimeZone())),
+                           ",\"converged\":", client.converged ? "true" : "false", ",\"acks\":", client.acks,
+                           ",\"nacks\":", client.nacks, ",\"lastError\":", JsonQuote(client.last_error), "}"));
   }
   return StrCat("{\"clients\":[", absl::StrJoin(items, ","), "]}\n");
 }
@@ -195,10 +181,10 @@ std::string InfoJson(const Info& info) {
   for (const auto& [place, issues] : info.broken_places) {
     std::vector<std::string> items;
     for (const Issue& issue : issues) items.push_back(IssueJson(issue));
-    places.push_back(StrCat("{\"place\":", Quote(place), ",\"issues\":[", absl::StrJoin(items, ","), "]}"));
+    places.push_back(StrCat("{\"place\":", JsonQuote(place), ",\"issues\":[", absl::StrJoin(items, ","), "]}"));
   }
-  return StrCat("{\"version\":", Quote(info.version), ",\"configDir\":", Quote(info.config_dir),
-                ",\"stateDir\":", Quote(info.state_dir), ",\"uptimeSeconds\":", info.uptime_seconds,
+  return StrCat("{\"version\":", JsonQuote(info.version), ",\"configDir\":", JsonQuote(info.config_dir),
+                ",\"stateDir\":", JsonQuote(info.state_dir), ",\"uptimeSeconds\":", info.uptime_seconds,
                 ",\"ready\":", info.ready ? "true" : "false", ",\"brokenPlaces\":[", absl::StrJoin(places, ","),
                 "]}\n");
 }
@@ -217,7 +203,7 @@ std::string SnapshotJson(const std::map<std::string, std::vector<snapshot::Resou
       fields.push_back(
           StrCat("\"", SnapshotField(static_cast<snapshot::Type>(i)), "\":[", absl::StrJoin(by_type[i], ","), "]"));
     }
-    out.push_back(StrCat(Quote(role), ":{", absl::StrJoin(fields, ","), "}"));
+    out.push_back(StrCat(JsonQuote(role), ":{", absl::StrJoin(fields, ","), "}"));
   }
   return StrCat("{\"roles\":{", absl::StrJoin(out, ","), "}}\n");
 }

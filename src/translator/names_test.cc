@@ -71,7 +71,5 @@ TEST(NamesTest, HeaderNames) {
   EXPECT_EQ(EscapeHeaderValue("50% of %REQ(x)%"), "50%% of %%REQ(x)%%");
 }
 
-TEST(NamesTest, JsonText) { EXPECT_EQ(JsonQuote("a\"\\\n"), "\"a\\\"\\\\\\u000a\""); }
-
 }  // namespace
 }  // namespace gloo::translator

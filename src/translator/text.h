@@ -5,6 +5,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "base/utf8.h"
+
 namespace gloo::translator {
 
 namespace internal {
@@ -26,8 +28,7 @@ std::string Cat(const Parts&... parts) {
   return out;
 }
 
-// In double quotes, with what JSON escapes escaped.
-std::string JsonQuote(std::string_view text);
+using gloo::JsonQuote;
 
 std::string Lower(std::string_view text);
 
