@@ -61,17 +61,25 @@ void Issues::Merge(const Issues& other) {
   dropped_ += other.dropped_;
 }
 
-std::string ToString(const Issue& issue) {
-  std::string out;
-  if (!issue.location.file.empty()) {
-    StrAppend(&out, issue.location.file, ":");
-    if (issue.location.line > 0) StrAppend(&out, issue.location.line, ":", issue.location.column, ":");
-    out += ' ';
-  }
-  StrAppend(&out, issue.severity == Severity::kError ? "error: " : "warning: ");
-  if (!issue.path.empty()) StrAppend(&out, issue.path, ": ");
-  StrAppend(&out, issue.message, " (", issue.reason, ")");
-  return out;
+namespace {
+
+std::string Place(const Location& location) {
+  if (location.file.empty()) return "";
+  std::string out = StrCat(location.file, ":");
+  if (location.line > 0) StrAppend(&out, location.line, ":", location.column, ":");
+  return out + ' ';
 }
+
+std::string What(const Issue& issue) {
+  return StrCat(issue.path, issue.path.empty() ? "" : ": ", issue.message, " (", issue.reason, ")");
+}
+
+}  // namespace
+
+std::string ToString(const Issue& issue) {
+  return StrCat(Place(issue.location), issue.severity == Severity::kError ? "error: " : "warning: ", What(issue));
+}
+
+std::string Describe(const Issue& issue) { return StrCat(Place(issue.location), What(issue)); }
 
 }  // namespace gloo

@@ -85,5 +85,7 @@ using IssuePath = Issues::Path;
 
 // "Error: spec.routes[0].verbs: ..." with "file:line:column: " before it where known.
 std::string ToString(const Issue& issue);
+// The same without the severity, for a log whose lines have a level of their own.
+std::string Describe(const Issue& issue);
 
 }  // namespace gloo

@@ -6,8 +6,24 @@
 #include <map>
 
 #include "base/strings.h"
+#include "runtime/log.h"
 
 namespace gloo::controller {
+namespace {
+
+// Of an Envoy's own words.
+constexpr size_t kMaxLogged = 500;
+
+void LogIssue(const Issue& issue) {
+  runtime::Log(issue.severity == Severity::kError ? spdlog::level::err : spdlog::level::warn, Describe(issue),
+               {{"file", issue.location.file},
+                {"line", issue.location.line},
+                {"column", issue.location.column},
+                {"path", issue.path},
+                {"reason", issue.reason}});
+}
+
+}  // namespace
 
 Pending Pending::From(sources::Batch batch) {
   Pending out;
@@ -169,10 +185,10 @@ absl::flat_hash_set<std::string> Controller::TakePlaces(absl::flat_hash_map<std:
     if (event.issues.empty()) {
       if (it == places_.end()) continue;
       places_.erase(it);
-      spdlog::info("{} is well again", place);
+      runtime::Log(spdlog::level::info, StrCat(place, " is well again"), {{"file", place}});
     } else {
       if (it != places_.end() && it->second.issues == event.issues && it->second.unread == event.unread) continue;
-      for (const Issue& issue : event.issues) spdlog::warn("{}", ToString(issue));
+      for (const Issue& issue : event.issues) LogIssue(issue);
       places_.insert_or_assign(place, std::move(event));
     }
     changed.insert(place);
@@ -416,20 +432,20 @@ std::vector<std::pair<std::string, std::vector<Issue>>> Controller::BrokenPlaces
   return {sorted.begin(), sorted.end()};
 }
 
-void Controller::OnConnected(const std::string& node_id, const std::string& role) {
-  spdlog::info("Envoy {} connected, role {}", node_id, role);
-}
-
-void Controller::OnDisconnected(const std::string& node_id, const std::string& role) {
-  spdlog::info("Envoy {} disconnected, role {}", node_id, role);
-}
+// The server says who comes and goes.
+void Controller::OnConnected(const std::string&, const std::string&) {}
+void Controller::OnDisconnected(const std::string&, const std::string&) {}
 
 void Controller::OnAck(const std::string&, snapshot::Type, const std::vector<std::pair<std::string, std::string>>&) {}
 
 void Controller::OnNack(const xds::Nack& nack) {
   std::string names;
   for (const auto& [name, version] : nack.resources) StrAppend(&names, names.empty() ? "" : ", ", name);
-  spdlog::error("Envoy {} refused {} [{}]: {}", nack.node_id, snapshot::TypeUrl(nack.type), names, nack.message);
+  const std::string type(snapshot::TypeUrl(nack.type));
+  runtime::Log(
+      spdlog::level::err,
+      StrCat("Envoy ", nack.node_id, " refused ", type, " [", names, "]: ", nack.message.substr(0, kMaxLogged)),
+      {{"node", nack.node_id}, {"type", type}, {"resources", names}, {"reason", "RefusedByEnvoy"}});
 }
 
 }  // namespace gloo::controller

@@ -1,12 +1,13 @@
 #include "reporter/reporter.h"
 
 #include <google/protobuf/util/message_differencer.h>
-#include <spdlog/spdlog.h>
-
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/synchronization/notification.h"
+#include "base/strings.h"
+#include "base/utf8.h"
+#include "runtime/log.h"
 
 namespace gloo::reporter {
 namespace {
@@ -15,15 +16,15 @@ v1::Status MakeStatus(const StatusReport& report) {
   v1::Status status;
   status.set_state(report.state);
   status.set_reason(report.reason);
-  status.set_message(report.message);
+  status.set_message(ToUtf8(report.message));
   status.set_observed_generation(report.generation);
   for (const Issue& issue : report.issues) {
     v1::Status::Issue* out = status.add_issues();
     out->set_severity(issue.severity == Severity::kError ? "Error" : "Warning");
     out->set_reason(issue.reason);
-    out->set_path(issue.path);
-    out->set_message(issue.message);
-    out->set_file(issue.location.file);
+    out->set_path(ToUtf8(issue.path));
+    out->set_message(ToUtf8(issue.message));
+    out->set_file(ToUtf8(issue.location.file));
     out->set_line(issue.location.line);
     out->set_column(issue.location.column);
   }
@@ -39,12 +40,21 @@ void SetTime(absl::Time time, google::protobuf::Timestamp* out) {
 // What a user who watches the log should see at once; the status has all of it.
 void LogIssues(const StatusReport& report) {
   constexpr size_t kShown = 5;
-  const auto level = report.state == v1::Status::REJECTED ? spdlog::level::err : spdlog::level::warn;
+  const std::string object = model::ToString(report.key);
   for (size_t i = 0; i < report.issues.size() && i < kShown; ++i) {
-    spdlog::log(level, "{}: {}", model::ToString(report.key), ToString(report.issues[i]));
+    const Issue& issue = report.issues[i];
+    runtime::Log(issue.severity == Severity::kError ? spdlog::level::err : spdlog::level::warn,
+                 StrCat(object, ": ", Describe(issue)),
+                 {{"object", object},
+                  {"file", issue.location.file},
+                  {"line", issue.location.line},
+                  {"column", issue.location.column},
+                  {"path", issue.path},
+                  {"reason", issue.reason}});
   }
   if (report.issues.size() > kShown) {
-    spdlog::log(level, "{}: and {} more", model::ToString(report.key), report.issues.size() - kShown);
+    runtime::Log(report.state == v1::Status::REJECTED ? spdlog::level::err : spdlog::level::warn,
+                 StrCat(object, ": and ", report.issues.size() - kShown, " more"), {{"object", object}});
   }
 }
 

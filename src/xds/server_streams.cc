@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/log.h"
 #include "xds/counters.h"
 #include "xds/csds.h"
 #include "xds/server_impl.h"
@@ -68,10 +69,11 @@ void ServerImpl::Stream::OnNack(Type type, const NamedVersions& resources, const
   ++client.nacks;
   client.last_error = message;
   server.counters_->nacks.Add();
-  spdlog::warn("xds: {} refused {} {} resource(s){}{}: {}", client.node_id, resources.size(), TypeLabel(type),
-               isolated ? " " : "", isolated && !resources.empty() ? resources[0].first : "",
-               message.substr(0, kMaxLoggedMessage));
-  if (!isolated && !resources.empty()) return;
+  if (!isolated && !resources.empty()) {
+    spdlog::debug("xds: {} refused {} {} resources, which are offered again one by one: {}", client.node_id,
+                  resources.size(), TypeLabel(type), message.substr(0, kMaxLoggedMessage));
+    return;
+  }
   const Nack nack{client.node_id, type, resources, message};
   for (Observer* observer : server.observers_) observer->OnNack(nack);
 }
@@ -165,8 +167,10 @@ absl::Status ServerImpl::Identify(Stream& stream, const envoy::config::core::v3:
   std::vector<Stream*>& of_node = nodes_[client.node_id];
   of_node.push_back(&stream);
   counters_->CountStream(client.delta, 1);
-  spdlog::info("xds: {} connected from {} as {} ({})", client.node_id, client.peer, client.user_agent,
-               client.delta ? "delta" : "state of the world");
+  runtime::Log(spdlog::level::info,
+               absl::StrCat("xds: ", client.node_id, " connected from ", client.peer, " as ", client.user_agent, " (",
+                            client.delta ? "delta" : "state of the world", ")"),
+               {{"node", client.node_id}, {"role", client.role}});
   if (of_node.size() == 1) {
     for (Observer* observer : observers_) observer->OnConnected(client.node_id, client.role);
   }
@@ -246,7 +250,8 @@ void ServerImpl::Forget(Stream& stream) {
   if (owned->session == nullptr) return;
   const Client& client = owned->client;
   counters_->CountStream(client.delta, -1);
-  spdlog::info("xds: {} disconnected", client.node_id);
+  runtime::Log(spdlog::level::info, absl::StrCat("xds: ", client.node_id, " disconnected"),
+               {{"node", client.node_id}, {"role", client.role}});
   std::erase(owned->role->streams, owned.get());
   if (!owned->role->published && owned->role->streams.empty()) roles_.erase(client.role);
   const auto node = nodes_.find(client.node_id);
