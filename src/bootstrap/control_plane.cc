@@ -2,18 +2,42 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/synchronization/notification.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "envoy/config/listener/v3/listener.pb.h"
 #include "plugins/builtin.h"
 
 namespace gloo::bootstrap {
 
-absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::Start(const Settings& settings) {
+namespace {
+
+std::vector<RoleListener> ListenersOf(const snapshot::Snapshot* snapshot) {
+  std::vector<RoleListener> out;
+  if (snapshot == nullptr) return out;
+  for (const auto& [name, resource] : snapshot->resources(snapshot::Type::kListener)) {
+    envoy::config::listener::v3::Listener listener;
+    if (!listener.ParseFromString(resource->body)) continue;
+    const auto& address = listener.address().socket_address();
+    out.push_back({name, address.address(), static_cast<uint16_t>(address.port_value()),
+                   listener.filter_chains_size() > 0 && listener.filter_chains(0).has_transport_socket()});
+  }
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return std::tie(a.tls, a.port) < std::tie(b.tls, b.port); });
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::Start(const Settings& settings,
+                                                                  std::unique_ptr<state::Store> store) {
   std::unique_ptr<ControlPlane> plane(new ControlPlane());
+  plane->store_ = std::move(store);
   GLOO_RETURN_IF_ERROR(plane->Init(settings));
   return plane;
 }
@@ -22,7 +46,6 @@ absl::Status ControlPlane::Init(const Settings& s) {
   metrics_ = runtime::Metrics::Create();
   metrics_->gauge("gloo_info", "The version of this control plane.", {{"version", kVersion}}).Set(1);
   loop_ = runtime::Loop::Create();
-  GLOO_ASSIGN_OR_RETURN(store_, state::Store::Open(s.state_dir));
   plugins::AddBuiltins(registry_);
   translator_ = std::make_unique<translator::Translator>(
       registry_,
@@ -88,6 +111,7 @@ ControlPlane::Progress ControlPlane::progress(const std::string& node_id) {
     for (const xds::Client& client : server_->clients()) {
       if (client.node_id == node_id && client.converged) out.node_converged = true;
     }
+    if (out.node_converged) out.listeners = ListenersOf(server_->snapshot(node_id.substr(0, node_id.find('~'))));
   });
   return out;
 }

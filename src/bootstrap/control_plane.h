@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "bootstrap/settings.h"
@@ -21,10 +23,20 @@ namespace gloo::bootstrap {
 
 inline constexpr char kVersion[] = "0.1.0";
 
+// A listener that an Envoy of a role is served.
+struct RoleListener {
+  std::string name;
+  std::string address;
+  uint16_t port = 0;
+  bool tls = false;
+};
+
 class ControlPlane {
  public:
-  // Listens and begins to read the configuration. The loop runs on a thread of its own.
-  static absl::StatusOr<std::unique_ptr<ControlPlane>> Start(const Settings& settings);
+  // Listens and begins to read the configuration. The loop runs on a thread of its own. Who holds the state directory
+  // holds what belongs to it, so that it is opened before anything else is touched.
+  static absl::StatusOr<std::unique_ptr<ControlPlane>> Start(const Settings& settings,
+                                                             std::unique_ptr<state::Store> store);
   ~ControlPlane();
 
   int xds_port() const { return xds_port_; }
@@ -36,6 +48,8 @@ class ControlPlane {
     size_t objects = 0;
     // An Envoy of this node id is connected and has everything.
     bool node_converged = false;
+    // Where an Envoy of the node's role listens, plain ones first; empty while nobody defines the role.
+    std::vector<RoleListener> listeners;
   };
   Progress progress(const std::string& node_id);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "absl/status/status.h"
@@ -35,13 +36,29 @@ struct Settings {
   std::string settings;
 };
 
+// By flag: the place in the settings file that its value came from.
+using SettingPlaces = std::map<std::string, std::string>;
+
 // Makes the entries of a settings file the defaults of the environment: what is set there, or on the command line,
-// wins. Before the flags of `app` are parsed. Fails on what `app` has no flag for, with file and line.
-absl::Status LoadSettingsFile(const std::string& path, const CLI::App& app);
+// wins. Before the flags are parsed. Fails on what no verb of `app` has a flag for, with file and line.
+absl::Status LoadSettingsFile(const std::string& path, const CLI::App& app, SettingPlaces& places);
+
+// Parses the command line and the environment. What is wrong is one line that names the flag, the variable or the place
+// in the settings file, and says what would be right.
+absl::Status ParseFlags(CLI::App& app, int argc, char** argv, const SettingPlaces& places);
 
 // Flags shared by `gloo up` and `gloo serve`: folders, ports of the control plane, logs, the settings file.
 void AddControlPlaneFlags(CLI::App& app, Settings& settings);
 // Flags of the Envoy that `gloo up` starts.
 void AddEnvoyFlags(CLI::App& app, Settings& settings);
+// Flags of `gloo bootstrap`.
+struct BootstrapSettings {
+  std::string node_id = "ingress~1";
+  std::string xds = "127.0.0.1:9977";
+  std::string admin_address = "127.0.0.1";
+  uint16_t admin_port = 9901;
+  std::string settings;
+};
+void AddBootstrapFlags(CLI::App& app, BootstrapSettings& settings);
 
 }  // namespace gloo::bootstrap

@@ -7,17 +7,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "bootstrap/control_plane.h"
 #include "bootstrap/envoy_bootstrap.h"
 #include "bootstrap/envoy_process.h"
@@ -109,7 +113,8 @@ class EnvoyKeeper {
         if (wanted == 0) wanted = had;
         return wanted == had;
       };
-      const bool fits = in && same(settings.http_port, old.http_port) && same(settings.https_port, old.https_port) &&
+      const bool known = !in.fail();
+      const bool fits = known && same(settings.http_port, old.http_port) && same(settings.https_port, old.https_port) &&
                         same(settings.xds_port, old.xds_port) &&
                         same(settings.envoy_admin_port, old.envoy_admin_port) &&
                         ReadFile(command_.bootstrap_file) == MakeBootstrap(settings);
@@ -117,14 +122,13 @@ class EnvoyKeeper {
         spdlog::info("taking over Envoy, pid {}, from an earlier run", running_->pid());
         return absl::OkStatus();
       }
+      // It serves until it is known that another one can: ports that it does not hold are looked at first.
+      if (known) GLOO_RETURN_IF_ERROR(Claim(settings, {old.http_port, old.https_port, old.envoy_admin_port}));
       spdlog::info("stopping Envoy, pid {}, of an earlier run with other settings", running_->pid());
       running_->Stop(kStopPatience);
       running_.reset();
     }
-    GLOO_RETURN_IF_ERROR(ClaimPort(settings.bind_address, "--http-port", &settings.http_port));
-    GLOO_RETURN_IF_ERROR(ClaimPort(settings.bind_address, "--https-port", &settings.https_port));
-    GLOO_RETURN_IF_ERROR(ClaimPort("127.0.0.1", "--envoy-admin-port", &settings.envoy_admin_port));
-    GLOO_RETURN_IF_ERROR(ClaimPort(settings.xds_address, "--xds-port", &settings.xds_port));
+    GLOO_RETURN_IF_ERROR(Claim(settings, {}));
     GLOO_RETURN_IF_ERROR(WriteFile(ports_file, StrCat(settings.http_port, " ", settings.https_port, " ",
                                                       settings.xds_port, " ", settings.envoy_admin_port, "\n")));
     return absl::OkStatus();
@@ -165,6 +169,18 @@ class EnvoyKeeper {
   }
 
  private:
+  // All ports but those that are `held`.
+  static absl::Status Claim(Settings& s, const std::vector<uint16_t>& held) {
+    const auto claim = [&held](const std::string& address, const char* flag, uint16_t& port) {
+      if (std::find(held.begin(), held.end(), port) != held.end()) return absl::OkStatus();
+      return ClaimPort(address, flag, &port);
+    };
+    GLOO_RETURN_IF_ERROR(claim(s.bind_address, "--http-port", s.http_port));
+    GLOO_RETURN_IF_ERROR(claim(s.bind_address, "--https-port", s.https_port));
+    GLOO_RETURN_IF_ERROR(claim("127.0.0.1", "--envoy-admin-port", s.envoy_admin_port));
+    return claim(s.xds_address, "--xds-port", s.xds_port);
+  }
+
   static std::string MakeBootstrap(const Settings& s) {
     return ToJson({.node_id = s.node_id,
                    .xds_host = s.xds_address == "0.0.0.0" ? "127.0.0.1" : s.xds_address,
@@ -190,19 +206,55 @@ class EnvoyKeeper {
   bool ever_ready_ = false;
 };
 
-std::string ReadyJson(const Settings& s, const ControlPlane& plane, pid_t envoy) {
+// What is on its way to the ready file: where an Envoy listens, as a list and, for programs that need no more, the
+// first plain and the first TLS port.
+struct EnvoyPorts {
+  pid_t pid = -1;
+  uint16_t admin_port = 0;
+  std::vector<RoleListener> listeners;
+};
+
+std::string ReadyJson(const ControlPlane& plane, const EnvoyPorts* envoy) {
   std::string out =
       StrCat("{\"pid\":", getpid(), ",\"xdsPort\":", plane.xds_port(), ",\"adminPort\":", plane.admin_port());
-  if (envoy > 0) {
-    StrAppend(&out, ",\"httpPort\":", s.http_port, ",\"httpsPort\":", s.https_port,
-              ",\"envoyAdminPort\":", s.envoy_admin_port, ",\"envoyPid\":", envoy);
+  if (envoy != nullptr) {
+    for (const bool tls : {false, true}) {
+      for (const RoleListener& listener : envoy->listeners) {
+        if (listener.tls != tls) continue;
+        StrAppend(&out, tls ? ",\"httpsPort\":" : ",\"httpPort\":", listener.port);
+        break;
+      }
+    }
+    StrAppend(&out, ",\"listeners\":[");
+    for (size_t i = 0; i < envoy->listeners.size(); ++i) {
+      const RoleListener& listener = envoy->listeners[i];
+      StrAppend(&out, i > 0 ? "," : "", "{\"name\":", JsonQuote(listener.name),
+                ",\"address\":", JsonQuote(listener.address), ",\"port\":", listener.port,
+                ",\"tls\":", listener.tls ? "true" : "false", "}");
+    }
+    StrAppend(&out, "],\"envoyAdminPort\":", envoy->admin_port, ",\"envoyPid\":", envoy->pid);
   }
   return out + "}\n";
 }
 
-absl::Status Ready(const Settings& settings, const ControlPlane& plane, pid_t envoy) {
+absl::Status Ready(const Settings& settings, const ControlPlane& plane, const EnvoyPorts* envoy) {
   if (settings.ready_file.empty()) return absl::OkStatus();
-  return WriteFile(settings.ready_file, ReadyJson(settings, plane, envoy));
+  return WriteFile(settings.ready_file, ReadyJson(plane, envoy));
+}
+
+// The listeners of the role, or those of the settings where nobody defines the role.
+std::vector<RoleListener> ListenersOr(const ControlPlane::Progress& progress, const Settings& s) {
+  if (!progress.listeners.empty()) return progress.listeners;
+  return {{"http", s.bind_address, s.http_port, false}, {"https", s.bind_address, s.https_port, true}};
+}
+
+std::string ListenersText(const std::vector<RoleListener>& listeners) {
+  std::string out;
+  for (const RoleListener& listener : listeners) {
+    StrAppend(&out, out.empty() ? "" : ", ", listener.tls ? "HTTPS" : "HTTP", " on ", listener.address, ":",
+              listener.port);
+  }
+  return out;
 }
 
 // Waits for a signal, for the end of Envoy, or for `timeout_ms` (-1: for ever). True: a signal came.
@@ -222,13 +274,14 @@ bool Ended(int envoy_fd) {
 absl::Status Up(Settings settings) {
   Signals signals;
   GLOO_RETURN_IF_ERROR(PrepareStateDir(settings));
+  GLOO_ASSIGN_OR_RETURN(std::unique_ptr<state::Store> store, state::Store::Open(settings.state_dir));
   GLOO_ASSIGN_OR_RETURN(std::string binary, FindEnvoy(settings.envoy));
   GLOO_ASSIGN_OR_RETURN(std::string filters, FindFilters(settings.filters_dir));
   if (!settings.ready_file.empty()) unlink(settings.ready_file.c_str());
 
   EnvoyKeeper envoy(settings, binary, filters);
   GLOO_RETURN_IF_ERROR(envoy.ClaimPorts(settings));
-  GLOO_ASSIGN_OR_RETURN(std::unique_ptr<ControlPlane> plane, ControlPlane::Start(settings));
+  GLOO_ASSIGN_OR_RETURN(std::unique_ptr<ControlPlane> plane, ControlPlane::Start(settings, std::move(store)));
   GLOO_RETURN_IF_ERROR(envoy.Start(settings));
   absl::Cleanup stop = [&envoy] { envoy.Stop(); };
 
@@ -239,14 +292,18 @@ absl::Status Up(Settings settings) {
     GLOO_RETURN_IF_ERROR(envoy.LaunchIfDue());
     if (ready || envoy.waiting()) continue;
     const ControlPlane::Progress progress = plane->progress(settings.node_id);
-    if (progress.serving && progress.node_converged && Accepts(settings.bind_address, settings.http_port)) {
-      ready = true;
-      envoy.MarkReady();
-      spdlog::info("ready: {} objects; HTTP on {}:{}, HTTPS on {}:{}, admin on {}:{}, Envoy's admin on 127.0.0.1:{}",
-                   progress.objects, settings.bind_address, settings.http_port, settings.bind_address,
-                   settings.https_port, settings.admin_address, plane->admin_port(), settings.envoy_admin_port);
-      GLOO_RETURN_IF_ERROR(Ready(settings, *plane, envoy.pid()));
+    if (!progress.serving || !progress.node_converged) continue;
+    const std::vector<RoleListener> listeners = ListenersOr(progress, settings);
+    if (!std::all_of(listeners.begin(), listeners.end(),
+                     [](const RoleListener& l) { return Accepts(l.address, l.port); })) {
+      continue;
     }
+    ready = true;
+    envoy.MarkReady();
+    spdlog::info("ready: {} objects; {}, admin on {}:{}, Envoy's admin on 127.0.0.1:{}", progress.objects,
+                 ListenersText(listeners), settings.admin_address, plane->admin_port(), settings.envoy_admin_port);
+    const EnvoyPorts ports{.pid = envoy.pid(), .admin_port = settings.envoy_admin_port, .listeners = listeners};
+    GLOO_RETURN_IF_ERROR(Ready(settings, *plane, &ports));
   }
   spdlog::info("stopping");
   return absl::OkStatus();
@@ -255,8 +312,11 @@ absl::Status Up(Settings settings) {
 absl::Status Serve(Settings settings) {
   Signals signals;
   GLOO_RETURN_IF_ERROR(PrepareStateDir(settings));
+  GLOO_ASSIGN_OR_RETURN(std::unique_ptr<state::Store> store, state::Store::Open(settings.state_dir));
   if (!settings.ready_file.empty()) unlink(settings.ready_file.c_str());
-  GLOO_ASSIGN_OR_RETURN(std::unique_ptr<ControlPlane> plane, ControlPlane::Start(settings));
+  // Said here, with the flag to change, before gRPC says it in words of its own.
+  GLOO_RETURN_IF_ERROR(ClaimPort(settings.xds_address, "--xds-port", &settings.xds_port));
+  GLOO_ASSIGN_OR_RETURN(std::unique_ptr<ControlPlane> plane, ControlPlane::Start(settings, std::move(store)));
   bool ready = false;
   for (;;) {
     if (WaitForSignal(signals, -1, ready ? -1 : kPollMs)) break;
@@ -266,7 +326,7 @@ absl::Status Serve(Settings settings) {
     ready = true;
     spdlog::info("ready: {} objects; xDS on {}:{}, admin on {}:{}", progress.objects, settings.xds_address,
                  plane->xds_port(), settings.admin_address, plane->admin_port());
-    GLOO_RETURN_IF_ERROR(Ready(settings, *plane, -1));
+    GLOO_RETURN_IF_ERROR(Ready(settings, *plane, nullptr));
   }
   spdlog::info("stopping");
   return absl::OkStatus();

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from harness import http
-from harness.config import call, prefix, regex, to, upstream, virtual_service
+from harness.config import call, prefix, regex, to, to_yaml, upstream, virtual_service
 from harness.waiting import wait_for
 
 
@@ -175,10 +175,62 @@ def test_the_control_plane_listens_on_loopback_alone(gloo):
             assert socket.inet_ntoa(bytes.fromhex(address)[::-1]) == "127.0.0.1"
 
 
-def test_the_log_can_be_json_and_has_levels(new_gateway, echo):
-    gateway = new_gateway(command="serve", args=["--log-format", "json"]).start()
+def log_lines(gateway):
+    return [json.loads(line) for line in gateway.log().splitlines()]
+
+
+def test_the_log_can_be_json_with_fields(new_gateway, echo):
+    gateway = new_gateway(args=["--log-format", "json"]).start()
     gateway.config.write("bad.yaml", "kind: [")
-    wait_for(lambda: "bad.yaml" in gateway.log(), "the log line")
-    lines = [json.loads(line) for line in gateway.log().splitlines() if line.startswith("{")]
-    assert lines and all({"level"} <= set(line) for line in lines)
-    assert {line["level"] for line in lines} & {"warn", "warning", "error"}
+    gateway.config.write("vs.yaml", upstream("echo", echo.port), virtual_service("a", "a.test", [regex("/(", to("echo"))]))
+    gateway.wait_state("VirtualService", "a", "REJECTED")
+    wait_for(lambda: "bad.yaml" in gateway.log() and "BadRegex" in gateway.log(), "the log lines")
+    lines = log_lines(gateway)
+    assert all({"time", "level", "message"} <= set(line) for line in lines)
+    broken = next(line for line in lines if line.get("file") == "bad.yaml")
+    assert broken["level"] == "error" and broken["line"] == 1 and re.fullmatch("[A-Z][A-Za-z]+", broken["reason"])
+    wrong = next(line for line in lines if line.get("object") == "VirtualService default/a")
+    assert wrong["level"] == "error"
+    assert wrong["file"] == "vs.yaml" and wrong["line"] > 1
+    assert wrong["path"] == "spec.routes[0].requestMatcher.pathRegex" and wrong["reason"] == "BadRegex"
+    # The level stands in its place, and there alone.
+    assert "error:" not in wrong["message"] and "warning:" not in wrong["message"]
+    connected = [line for line in lines if line.get("node") == "ingress~1"]
+    assert [line["role"] for line in connected] == ["ingress"] and "connected" in connected[0]["message"]
+
+
+def test_the_log_level_is_the_least_that_is_logged(new_gateway):
+    levels = {}
+    for level in ("debug", "info", "warn", "error"):
+        gateway = new_gateway(level, command="serve", args=["--log-format", "json"])
+        gateway.flags = gateway.default_flags() | {"log-level": level}
+        gateway.config.write("good.yaml", upstream("unused", 1))
+        gateway.config.write("bad.yaml", "kind: [")
+        gateway.start()
+        wait_for(lambda: "bad.yaml" in gateway.log(), "the error")
+        gateway.stop()
+        levels[level] = {line["level"] for line in log_lines(gateway)}
+    assert levels["debug"] >= {"debug", "info", "error"}
+    assert "debug" not in levels["info"] and levels["info"] >= {"info", "error"}
+    assert levels["warn"] <= {"warning", "error"}
+    assert levels["error"] == {"error"}
+
+
+def test_a_file_name_that_is_no_text_breaks_no_answer(new_gateway, echo):
+    gateway = new_gateway(args=["--log-format", "json"]).start()
+    folder = str(gateway.config.path).encode()
+    with open(folder + b"/caf\xe9.yaml", "w", encoding="ascii") as file:
+        file.write(to_yaml(upstream("echo", echo.port)))
+    with open(folder + b"/bad\xe9.yaml", "w", encoding="ascii") as file:
+        file.write("kind: [")
+    with open(folder + b"/wrong\xe9.yaml", "w", encoding="ascii") as file:
+        file.write(to_yaml(virtual_service("a", "a.test", [regex("/(", to("echo"))])))
+    gateway.wait_state("Upstream", "echo", "ACCEPTED")
+    assert gateway.entries("Upstream")["default/echo"]["origin"].endswith("caf\N{REPLACEMENT CHARACTER}.yaml:1")
+    status = gateway.wait_state("VirtualService", "a", "REJECTED")
+    assert status["issues"][0]["file"].endswith("wrong\N{REPLACEMENT CHARACTER}.yaml")
+    wait_for(lambda: [place for place in gateway.broken_places() if "bad\N{REPLACEMENT CHARACTER}" in place], "the place")
+    wait_for(lambda: any("bad\N{REPLACEMENT CHARACTER}" in line["message"] for line in log_lines(gateway)), "the log line")
+    # It is kept and taken up again, too.
+    gateway.restart()
+    gateway.wait_state("VirtualService", "a", "REJECTED")
