@@ -23,6 +23,8 @@ import sys
 import threading
 import urllib.parse
 
+# Where it listens by default; ./run reads this line.
+PORT = 9080
 MAX_BODY = 1 << 20
 ONE_PET = re.compile(r"/api/pets/(\d+)")
 
@@ -152,7 +154,7 @@ class Server(http.server.ThreadingHTTPServer):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--address", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=9080)
+    parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--port-file")
     parser.add_argument("--verbose", action="store_true", help="log each request")
     options = parser.parse_args()

@@ -1,5 +1,6 @@
 """./run as a new user starts it: the example, its three curl lines, live edits, and no process left."""
 
+import json
 import os
 import re
 import shutil
@@ -45,7 +46,10 @@ class Run:
             shutil.copytree(ROOT / "examples/petstore", self.example, ignore=shutil.ignore_patterns(".state"))
             self.service_port = free_port()
             config = self.example / "config/petstore.yaml"
-            config.write_text(config.read_text().replace("port: 9080", f"port: {self.service_port}"))
+            # The first port written is that of something else, and in a comment.
+            config.write_text("# port: 1\n" + config.read_text().replace("port: 9080", f"port: {self.service_port}"))
+            service = self.example / "service.py"
+            service.write_text(service.read_text().replace("PORT = 9080\n", f"PORT = {self.service_port}\n"))
         self.log_path = folder / "run.log"
         self.log = open(self.log_path, "wb")
         self.started = time.monotonic()
@@ -111,7 +115,27 @@ def test_the_example_its_curl_lines_live_edits_and_the_end(run):
     assert '"pet": "fido"' in answers[1][1]
     assert "rex" in answers[2][1]
 
+    # The line that shows the state of things, as it is printed.
+    shown = subprocess.run(re.search(r"Status of everything: (.*)", one.output())[1], shell=True, text=True, cwd=ROOT,
+                           capture_output=True, check=True, timeout=20)
+    assert re.search(r"default/petstore +\* +3 +Accepted", shown.stdout), shown.stdout
+
+    # So do those of the first page that a new user reads.
+    page = (ROOT / "docs/getting-started.md").read_text()
+    shown = [line.strip() for line in page.splitlines() if line.startswith("build/bin/glooctl ")]
+    assert len(shown) >= 2
+    admin = json.loads((one.example / ".state/ready.json").read_text())["adminPort"]
+    for line in shown:
+        words = line.split()[1:]
+        done = gateways.glooctl("--admin", f"127.0.0.1:{admin}", *words, cwd=ROOT)
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+
     port = int(re.search(r"http://127\.0\.0\.1:(\d+)", one.output())[1])
+    ports = re.search(r"Ports: HTTP (\d+), HTTPS (\d+), admin (\d+), xDS (\d+), Envoy's admin (\d+), the service (\d+)\.",
+                      one.output())
+    assert int(ports[1]) == port and int(ports[6]) == one.service_port
+    for number in ports.groups():
+        socket.create_connection(("127.0.0.1", int(number)), timeout=5).close()
     # Edit a file and see the route change.
     routes = one.example / "config/routes.yaml"
     good = routes.read_text()
@@ -154,13 +178,59 @@ def script(*args, **env):
                           env={**gateways.clean_environment(), "GLOO_BUILD_DIR": str(gateways.BUILD), **env})
 
 
-def test_a_busy_port_is_one_clear_line():
+@pytest.mark.parametrize("name", ["HTTP_PORT", "HTTPS_PORT", "ADMIN_PORT", "XDS_PORT", "ENVOY_ADMIN_PORT"])
+def test_a_busy_port_is_one_clear_line(name):
+    free = {key: "0" for key in ("HTTP_PORT", "HTTPS_PORT", "ADMIN_PORT", "XDS_PORT", "ENVOY_ADMIN_PORT")}
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = str(busy.getsockname()[1])
-        done = script(HTTP_PORT=port)
-    assert done.returncode != 0
-    assert done.stderr.count("\n") == 1
-    assert port in done.stderr and "HTTP_PORT" in done.stderr
+        done = script(**free | {name: port})
+    assert done.returncode == 1
+    assert done.stderr == f"run: port {port} is in use: free it, or choose another with {name}=N ./run\n"
+
+
+def test_a_busy_port_of_the_service_is_one_clear_line(tmp_path):
+    example = tmp_path / "shop"
+    (example / "config").mkdir(parents=True)
+    free = {key: "0" for key in ("HTTP_PORT", "HTTPS_PORT", "ADMIN_PORT", "XDS_PORT", "ENVOY_ADMIN_PORT")}
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        (example / "service.py").write_text(f"PORT = {port}\n")
+        done = script(str(example), **free)
+    assert done.returncode == 1
+    assert done.stderr == (f"run: port {port}, where the example's service listens, is in use: free it, or change PORT in "
+                           f"{example}/service.py and the port in its config\n")
+    (example / "service.py").write_text("print()\n")
+    done = script(str(example), **free)
+    assert done.stderr == f"run: {example}/service.py has no line PORT = N, which says where the service listens\n"
+
+
+def test_a_second_run_leaves_the_first_alone(run):
+    one = run()
+    one.wait_ready()
+    envoy = int((one.example / ".state/envoy.pid").read_text().split()[0])
+    gateway = json.loads((one.example / ".state/ready.json").read_text())
+    two = script(str(one.example))
+    assert two.returncode == 1
+    assert two.stderr == f"run: already running (pid {gateway['pid']}): stop it first\n"
+    assert gateways.alive(envoy)
+    assert http.request(gateway["httpPort"], "x", "/pets/1").status == 200
+
+
+def test_an_envoy_that_outlived_a_run_is_taken_over(run):
+    one = run()
+    one.wait_ready()
+    ready = json.loads((one.example / ".state/ready.json").read_text())
+    os.killpg(one.process.pid, signal.SIGKILL)
+    one.process.wait(10)
+    wait_for(lambda: group_members(one.process.pid) == [], "the end of the run")
+    assert gateways.alive(ready["envoyPid"])
+    # The ports that it holds are no reason to refuse.
+    two = run("--http-port", str(ready["httpPort"]), "--https-port", str(ready["httpsPort"]))
+    two.wait_ready()
+    again = json.loads((one.example / ".state/ready.json").read_text())
+    assert (again["envoyPid"], again["httpPort"]) == (ready["envoyPid"], ready["httpPort"])
+    assert two.stop() == 0
+    assert not gateways.alive(ready["envoyPid"])
 
 
 def test_help_and_wrong_arguments():
