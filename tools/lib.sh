@@ -4,6 +4,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_dir=${GLOO_BUILD_DIR:-build}
 [[ $build_dir == /* ]] || build_dir=$root/$build_dir
+build_dir=$(realpath -m "$build_dir")
 
 # say TEXT...: one line of progress, on standard error.
 say() { printf '==> %s\n' "$*" >&2; }

@@ -2,7 +2,8 @@
 """Builds and runs the tests, and counts them: see ./test --help.
 
 Every program writes its results as JUnit XML, which is what is counted; a program that ends without writing them
-(a crash, a hang) counts as one failed test. The last line of the output is "N passed, N failed[, N skipped]".
+(a crash, a hang) counts as one failed test. The last line of the output is "N passed, N failed"; what was skipped is said
+before it.
 """
 
 import argparse
@@ -17,8 +18,8 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUILD = ROOT / os.environ.get("GLOO_BUILD_DIR", "build")
-CLANG_BUILD = ROOT / os.environ.get("GLOO_CLANG_BUILD_DIR", "build-clang")
+BUILD = ROOT / (os.environ.get("GLOO_BUILD_DIR") or "build")
+CLANG_BUILD = ROOT / (os.environ.get("GLOO_CLANG_BUILD_DIR") or "build-clang")
 KINDS = ["unit", "golden", "feature", "e2e", "fuzz"]
 # Far above what any of them takes: they stop a hang, they do not measure.
 PROGRAM_TIMEOUT = 600
@@ -31,20 +32,21 @@ class Totals:
         self.failed = 0
         self.skipped = 0
         self.failures = []
+        self.skips = []
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
         self.failures += other.failures
+        self.skips += other.skips
 
     def fail(self, name):
         self.failed += 1
         self.failures.append(name)
 
     def line(self):
-        text = f"{self.passed} passed, {self.failed} failed"
-        return text + (f", {self.skipped} skipped" if self.skipped else "")
+        return f"{self.passed} passed, {self.failed} failed"
 
 
 def say(text):
@@ -65,6 +67,7 @@ def count_junit(path, label):
             totals.fail(name)
         elif case.find("skipped") is not None or case.get("status") == "notrun":
             totals.skipped += 1
+            totals.skips.append(name)
         else:
             totals.passed += 1
     return totals
@@ -183,11 +186,27 @@ def run_fuzzers(name):
     return totals
 
 
+def conclude(totals, name):
+    """Says what was skipped and what failed, and counts, on the last line; the exit status."""
+    for skip in totals.skips:
+        print(f"SKIPPED {skip}")
+    for failure in totals.failures:
+        print(f"FAILED {failure}")
+    if totals.passed + totals.failed == 0:
+        print("no test has that name" if name else "no test was found", file=sys.stderr)
+        totals.failed = 1
+    print(totals.line(), flush=True)
+    return 1 if totals.failed else 0
+
+
 def main():
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("kinds", nargs="*", choices=[*KINDS, "all", []])
+    parser = argparse.ArgumentParser(prog="./test", add_help=False, usage="./test [KIND]... [-k NAME], see ./test --help")
+    parser.add_argument("kinds", nargs="*")
     parser.add_argument("-k", dest="name", default="")
     options = parser.parse_args()
+    for kind in options.kinds:
+        if kind not in (*KINDS, "all"):
+            parser.exit(2, f"./test: there is no kind \"{kind}\"; there are: {', '.join([*KINDS, 'all'])}\n")
     kinds = KINDS if not options.kinds or "all" in options.kinds else [k for k in KINDS if k in options.kinds]
     os.environ["GLOO_BUILD_DIR"] = str(BUILD)
 
@@ -210,13 +229,7 @@ def main():
                 totals.add(run_programs(kind, options.name, scratch))
                 if kind == "unit":
                     totals.add(run_pytest("tests/tools", options.name, scratch, PROGRAM_TIMEOUT))
-    for failure in totals.failures:
-        print(f"FAILED {failure}")
-    if totals.passed + totals.failed == 0:
-        print("no test has that name" if options.name else "no test was found", file=sys.stderr)
-        totals.failed = 1
-    print(totals.line(), flush=True)
-    return 1 if totals.failed else 0
+    return conclude(totals, options.name)
 
 
 if __name__ == "__main__":

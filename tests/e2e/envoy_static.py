@@ -21,7 +21,7 @@ import h2.events
 import h2.exceptions
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / os.environ.get("GLOO_BUILD_DIR", "build")
+BUILD = ROOT / (os.environ.get("GLOO_BUILD_DIR") or "build")
 TIMEOUT = 20
 
 

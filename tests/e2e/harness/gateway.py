@@ -12,7 +12,7 @@ from .metrics import Metrics
 from .waiting import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-BUILD = ROOT / os.environ.get("GLOO_BUILD_DIR", "build")
+BUILD = ROOT / (os.environ.get("GLOO_BUILD_DIR") or "build")
 GLOO = BUILD / "bin/gloo"
 GLOOCTL = BUILD / "bin/glooctl"
 
