@@ -12,6 +12,7 @@
 #include "base/strings.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "plugins/builtin.h"
+#include "translator/names.h"
 
 namespace gloo::bootstrap {
 
@@ -22,7 +23,8 @@ std::vector<RoleListener> ListenersOf(const snapshot::Snapshot* snapshot) {
   if (snapshot == nullptr) return out;
   for (const auto& [name, resource] : snapshot->resources(snapshot::Type::kListener)) {
     envoy::config::listener::v3::Listener listener;
-    if (!listener.ParseFromString(resource->body)) continue;
+    // The table of domains travels in a listener that serves nobody.
+    if (name == translator::kDomainTable || !listener.ParseFromString(resource->body)) continue;
     const auto& address = listener.address().socket_address();
     out.push_back({name, address.address(), static_cast<uint16_t>(address.port_value()),
                    listener.filter_chains_size() > 0 && listener.filter_chains(0).has_transport_socket()});
