@@ -1,5 +1,6 @@
 // Runs the templates of one direction on a message.
 #include <algorithm>
+#include <cstdint>
 
 #include "template/codec.h"
 #include "template/compiled_message.h"
@@ -34,6 +35,13 @@ bool HasDotSegment(std::string_view path) {
   return false;
 }
 
+// A large body of short values takes more memory than bytes; one of the size that is allowed should mostly fit.
+size_t BodyMemory(size_t max_body_bytes) {
+  constexpr size_t kLeast = 64 << 10;
+  constexpr size_t kTimes = 8;
+  return std::max(kLeast, std::min(max_body_bytes, SIZE_MAX / kTimes) * kTimes);
+}
+
 bool IsStatus(std::string_view text) {
   return text.size() == 3 && text[0] >= '2' && text[0] <= '5' && IsDigit(text[1]) && IsDigit(text[2]);
 }
@@ -48,7 +56,8 @@ std::string TooLargeError(size_t limit, bool response) {
 struct CompiledMessage::Work {
   Work(const CompiledMessage& message, const HeaderSource& source, const HeaderSource* request_headers,
        std::string_view body, Outcome* result)
-      : context(source, request_headers, body, message.extractors_, message.parameters_, &arena),
+      : context(source, request_headers, body, BodyMemory(message.max_body_bytes_), message.extractors_,
+                message.parameters_, &arena),
         headers(source),
         outcome(result),
         is_response(message.is_response_) {}
@@ -212,7 +221,9 @@ bool CompiledMessage::ApplyBody(Work* work) const {
     return work->Fail(kBadRequest, "parameters cannot be merged into a body of type \"" + std::string(type) + "\"");
   }
   Value root;
-  if (!work->context.Root(&work->arena, &root)) return work->Fail(kBadRequest, work->context.error());
+  if (!work->context.Root(&work->arena, &root)) {
+    return work->Fail(work->context.too_large() ? kTooLarge : kBadRequest, work->context.error());
+  }
   if (!work->context.DataIsObject()) {
     return work->Fail(kBadRequest, "parameters cannot be merged into a body that is not a JSON object");
   }

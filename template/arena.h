@@ -25,6 +25,8 @@ class Arena {
     }
   }
 
+  static constexpr size_t kAlign = 8;
+
   // Uninitialized.
   template <typename T>
   T* New(size_t count) {
@@ -39,15 +41,17 @@ class Arena {
     return {to, text.size()};
   }
 
-  // Bytes handed out: what limits are checked against.
+  // Bytes handed out, without those that were discounted: what limits are checked against.
   size_t used() const { return used_; }
+
+  // Of the bytes handed out `bytes` are counted elsewhere.
+  void Discount(size_t bytes) { used_ -= bytes; }
 
  private:
   struct Block {
     Block* previous;
     size_t size;
   };
-  static constexpr size_t kAlign = 8;
   static constexpr size_t kSmallestBlock = 16 << 10;
 
   char* Allocate(size_t bytes) {

@@ -52,7 +52,8 @@ void AppendPathEncoded(std::string_view text, std::string* out) {
       out);
 }
 
-void AppendUrlDecoded(std::string_view text, bool plus_is_space, std::string* out) {
+size_t UrlDecode(std::string_view text, bool plus_is_space, char* to) {
+  size_t size = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if (c == '+' && plus_is_space) {
@@ -61,8 +62,15 @@ void AppendUrlDecoded(std::string_view text, bool plus_is_space, std::string* ou
       c = static_cast<char>(Hex(text[i + 1]) * 16 + Hex(text[i + 2]));
       i += 2;
     }
-    out->push_back(c);
+    to[size++] = c;
   }
+  return size;
+}
+
+void AppendUrlDecoded(std::string_view text, bool plus_is_space, std::string* out) {
+  const size_t start = out->size();
+  out->resize(start + text.size());
+  out->resize(start + UrlDecode(text, plus_is_space, out->data() + start));
 }
 
 void AppendBase64(std::string_view bytes, bool url, std::string* out) {

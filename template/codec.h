@@ -1,6 +1,7 @@
 // Text encodings that templates use: URL, base64, form bodies; and suggestions for misspelled names.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,8 @@ void AppendUrlEncoded(std::string_view text, std::string* out);
 void AppendPathEncoded(std::string_view text, std::string* out);
 
 // %XX to bytes, with `plus_is_space` also "+" to a space; a "%" that no two digits follow stays.
+// UrlDecode writes to `to`, which has room for text.size() bytes, and returns how many it wrote.
+size_t UrlDecode(std::string_view text, bool plus_is_space, char* to);
 void AppendUrlDecoded(std::string_view text, bool plus_is_space, std::string* out);
 
 // RFC 4648; `url` takes the URL alphabet, and leaves out the padding when encoding. Decoding takes both alphabets'

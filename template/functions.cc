@@ -274,6 +274,7 @@ bool Call::Round() {
 bool Call::Sort() {
   if (!Array(0)) return false;
   uint32_t count = args_[0].size;
+  if (!run_->Reserve(count * sizeof(Value))) return false;
   Value* items = run_->arena->New<Value>(count);
   std::copy_n(args_[0].items, count, items);
   // The order of comparisons must not change half way, which an exhausted budget would do.
@@ -303,6 +304,7 @@ bool Call::Split() {
   if (separator.empty()) return Fail("needs a separator that is not empty");
   uint32_t count = 1;
   for (size_t at = 0; (at = text.find(separator, at)) != std::string_view::npos; at += separator.size()) ++count;
+  if (!run_->Reserve(count * sizeof(Value))) return false;
   Value* items = run_->arena->New<Value>(count);
   for (uint32_t i = 0; i < count; ++i) {
     size_t end = text.find(separator);
@@ -355,7 +357,7 @@ bool Call::Do() {
       });
     case Fn::kContext:
       if (run_->context->Root(run_->arena, result_)) return true;
-      return run_->Fail(Kind::kData, run_->context->error());
+      return run_->FailData();
     case Fn::kDivisibleBy:
       if (!Integer(0, &a) || !Integer(1, &b)) return false;
       return Give(Value::Bool(b != 0 && (b == -1 || a % b == 0)));
@@ -486,6 +488,14 @@ bool Run::Fail(RenderError::Kind kind, std::string message) {
 bool Run::FailLimit(std::string_view what, uint64_t limit) {
   return Fail(Kind::kLimit, "the template takes too much " + std::string(what) + ": more than " +
                                 std::to_string(limit) + (what == "work" ? " steps" : " bytes"));
+}
+
+bool Run::FailData() { return Fail(context->too_large() ? Kind::kLimit : Kind::kData, context->error()); }
+
+bool Run::Reserve(uint64_t bytes) {
+  const size_t used = arena->used() - memory_start;
+  if (used <= limits->memory_bytes && bytes <= limits->memory_bytes - used) return true;
+  return FailLimit("memory", limits->memory_bytes);
 }
 
 bool CallFunction(Fn id, std::span<const Value> args, bool maybe, Run* run, Value* result) {

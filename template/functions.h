@@ -80,10 +80,15 @@ struct Run {
   const Limits* limits;
   Budget* budget;  // of the whole message
   RenderError* error;
+  size_t memory_start;  // of the arena
 
-  // Both return false.
+  // These return false.
   bool Fail(RenderError::Kind kind, std::string message);
   bool FailLimit(std::string_view what, uint64_t limit);
+  bool FailData();  // with the context's error
+
+  // Before `bytes` are taken of the arena: what comes from a message may be large. False after failing.
+  bool Reserve(uint64_t bytes);
 };
 
 // `maybe`: where there is nothing the result is missing rather than an error. kDefault, kExists and kRaw never get here

@@ -229,6 +229,37 @@ TEST(Limits, EndRenderingWithAnError) {
           "error: the template takes too much memory: more than 16777216 bytes"}});
 }
 
+// What one step would take is looked at before it is taken.
+TEST(Limits, StopBeforeMemoryIsTaken) {
+  std::string array = "[0";
+  std::string object = "{\"a0\":0";
+  for (int i = 1; i < 100'000; ++i) {
+    array += ",0";
+    object += ",\"a" + std::to_string(i) + "\":0";
+  }
+  const std::string commas = std::string(100'000, ',');
+  const std::string data = "{\"array\":" + array + "],\"object\":" + object + "},\"commas\":\"" + commas + "\"}";
+  for (const char* text : {"{{ split(commas, \",\") }}", "{{ sort(array) }}", "{% for k, v in object %}x{% endfor %}",
+                           "{% set a = object %}{% set a.b.c = 1 %}"}) {
+    TemplateOptions options;
+    options.limits.memory_bytes = 100'000;
+    auto compiled = Template::Compile(text, options, nullptr);
+    ASSERT_NE(compiled, nullptr) << text;
+    Arena arena;
+    Value root;
+    JsonError json_error;
+    ASSERT_TRUE(ReadJson(data, &arena, &root, &json_error));
+    const size_t before = arena.used();
+    ValueContext context(root);
+    std::string out;
+    RenderError error;
+    EXPECT_FALSE(compiled->Render(&context, &arena, &out, &error)) << text;
+    EXPECT_EQ(error.kind, RenderError::Kind::kLimit);
+    EXPECT_EQ(error.message, "the template takes too much memory: more than 100000 bytes");
+    EXPECT_LE(arena.used() - before, 100'000u) << text;
+  }
+}
+
 TEST(Limits, EndCompilingWithAnError) {
   auto repeat = [](std::string_view text, int times) {
     std::string out;

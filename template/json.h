@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,13 +13,15 @@ namespace gloo::tmpl {
 struct JsonError {
   size_t offset = 0;
   const char* message = "";  // "expected \":\" after the key"
+  bool too_large = false;    // it may be JSON, but takes more memory than allowed
 };
 
 constexpr uint16_t kMaxJsonDepth = 128;
 
 // Strings without escapes and numbers stay views into `text`, which must outlive the value. Refused: anything that is
-// not one JSON value and white space, invalid UTF-8, unpaired surrogates, nesting over kMaxJsonDepth, 2 GiB.
-bool ReadJson(std::string_view text, Arena* arena, Value* value, JsonError* error);
+// not one JSON value and white space, invalid UTF-8, unpaired surrogates, nesting over kMaxJsonDepth, 2 GiB; and what
+// would take more than `memory` bytes, of the arena and while reading.
+bool ReadJson(std::string_view text, Arena* arena, Value* value, JsonError* error, size_t memory = SIZE_MAX);
 
 // The length of the number at the start of `text` by the grammar of JSON, 0 if there is none.
 size_t JsonNumberLength(std::string_view text, bool* integral);

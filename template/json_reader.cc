@@ -8,29 +8,50 @@
 namespace gloo::tmpl {
 namespace {
 
-// Members of the containers that are still open. Its first part lies on the stack, so small texts allocate nothing.
-class OpenMembers {
- public:
-  void Push(const Member& member) {
-    if (size_ == capacity_) Grow();
-    data_[size_++] = member;
+// What one reading may take in all: memory of the arena and of the stacks below.
+struct Memory {
+  size_t left;
+  bool Take(size_t bytes) {
+    if (bytes > left) return false;
+    left -= bytes;
+    return true;
   }
-  Member* data() { return data_; }
+};
+
+// Elements of the containers that are still open. The first of them lie on the stack, so small texts allocate nothing.
+template <typename T>
+class OpenElements {
+ public:
+  explicit OpenElements(Memory* memory) : memory_(memory) {}
+
+  // False when the memory does not reach.
+  bool Push(const T& element) {
+    if (size_ == capacity_ && !Grow()) return false;
+    data_[size_++] = element;
+    return true;
+  }
+  T* data() { return data_; }
   uint32_t size() const { return size_; }
   void Shrink(uint32_t size) { size_ = size; }
 
  private:
-  void Grow() {
-    auto larger = std::make_unique<Member[]>(size_t{capacity_} * 2);
-    std::copy_n(data_, size_, larger.get());
-    heap_ = std::move(larger);
+  bool Grow() {
+    const uint32_t larger = capacity_ + capacity_ / 2;
+    if (!memory_->Take(larger * sizeof(T))) return false;
+    auto grown = std::make_unique_for_overwrite<T[]>(larger);
+    std::copy_n(data_, size_, grown.get());
+    if (heap_ != nullptr) memory_->left += capacity_ * sizeof(T);
+    heap_ = std::move(grown);
     data_ = heap_.get();
-    capacity_ *= 2;
+    capacity_ = larger;
+    return true;
   }
+
   static constexpr uint32_t kInline = 64;
-  alignas(Member) char inline_[kInline * sizeof(Member)];
-  std::unique_ptr<Member[]> heap_;
-  Member* data_ = reinterpret_cast<Member*>(inline_);
+  alignas(T) char inline_[kInline * sizeof(T)];
+  Memory* memory_;
+  std::unique_ptr<T[]> heap_;
+  T* data_ = reinterpret_cast<T*>(inline_);
   uint32_t size_ = 0;
   uint32_t capacity_ = kInline;
 };
@@ -68,8 +89,8 @@ const char* SkipPlain(const char* p, const char* end) {
 
 class Reader {
  public:
-  Reader(std::string_view text, Arena* arena, JsonError* error)
-      : begin_(text.data()), p_(begin_), end_(begin_ + text.size()), arena_(arena), error_(error) {}
+  Reader(std::string_view text, Arena* arena, JsonError* error, size_t memory)
+      : begin_(text.data()), p_(begin_), end_(begin_ + text.size()), arena_(arena), error_(error), memory_{memory} {}
 
   bool Document(Value* value) {
     if (end_ - begin_ > 0x7fffffff) return Fail("too long");
@@ -86,6 +107,11 @@ class Reader {
     error_->offset = static_cast<size_t>(p_ - begin_);
     error_->message = message;
     return false;
+  }
+
+  bool TooLarge() {
+    error_->too_large = true;
+    return Fail("takes too much memory");
   }
 
   void SkipSpace() {
@@ -158,6 +184,7 @@ class Reader {
       *out = raw;
       return true;
     }
+    if (!memory_.Take(raw.size() + Arena::kAlign)) return TooLarge();
     JsonError inner;
     if (UnescapeJson(raw, arena_, out, &inner)) return true;
     p_ = start + inner.offset;
@@ -167,7 +194,7 @@ class Reader {
   bool ReadArray(Value* value, uint16_t depth) {
     if (depth >= kMaxJsonDepth) return Fail("nested too deep");
     ++p_;
-    uint32_t first = open_.size();
+    uint32_t first = items_.size();
     SkipSpace();
     if (p_ < end_ && *p_ == ']') {
       ++p_;
@@ -175,9 +202,9 @@ class Reader {
       while (true) {
         SkipSpace();
         if (p_ == end_) return Fail("the array does not end");
-        Member member;
-        if (!ReadValue(&member.value, static_cast<uint16_t>(depth + 1))) return false;
-        open_.Push(member);
+        Value item;
+        if (!ReadValue(&item, static_cast<uint16_t>(depth + 1))) return false;
+        if (!items_.Push(item)) return TooLarge();
         SkipSpace();
         if (p_ == end_) return Fail("the array does not end");
         if (*p_ == ']') break;
@@ -186,10 +213,11 @@ class Reader {
       }
       ++p_;
     }
-    uint32_t count = open_.size() - first;
+    uint32_t count = items_.size() - first;
+    if (!memory_.Take(count * sizeof(Value))) return TooLarge();
     Value* items = arena_->New<Value>(count);
-    for (uint32_t i = 0; i < count; ++i) items[i] = open_.data()[first + i].value;
-    open_.Shrink(first);
+    std::copy_n(items_.data() + first, count, items);
+    items_.Shrink(first);
     *value = Value::Array(items, count);
     return true;
   }
@@ -197,7 +225,7 @@ class Reader {
   bool ReadObject(Value* value, uint16_t depth) {
     if (depth >= kMaxJsonDepth) return Fail("nested too deep");
     ++p_;
-    uint32_t first = open_.size();
+    uint32_t first = members_.size();
     SkipSpace();
     if (p_ < end_ && *p_ == '}') {
       ++p_;
@@ -214,7 +242,7 @@ class Reader {
         SkipSpace();
         if (p_ == end_) return Fail("expected a value");
         if (!ReadValue(&member.value, static_cast<uint16_t>(depth + 1))) return false;
-        open_.Push(member);
+        if (!members_.Push(member)) return TooLarge();
         SkipSpace();
         if (p_ == end_) return Fail("the object does not end");
         if (*p_ == '}') break;
@@ -223,8 +251,10 @@ class Reader {
       }
       ++p_;
     }
-    *value = MakeObject(arena_, open_.data() + first, open_.size() - first);
-    open_.Shrink(first);
+    uint32_t count = members_.size() - first;
+    if (!memory_.Take(ObjectBytes(count))) return TooLarge();
+    *value = MakeObject(arena_, members_.data() + first, count);
+    members_.Shrink(first);
     return true;
   }
 
@@ -233,7 +263,9 @@ class Reader {
   const char* end_;
   Arena* arena_;
   JsonError* error_;
-  OpenMembers open_;
+  Memory memory_;
+  OpenElements<Value> items_{&memory_};
+  OpenElements<Member> members_{&memory_};
 };
 
 // The code unit of the \uXXXX at `p`, -1 if it is none.
@@ -250,8 +282,8 @@ int CodeUnit(const char* p, const char* end) {
 
 }  // namespace
 
-bool ReadJson(std::string_view text, Arena* arena, Value* value, JsonError* error) {
-  return Reader(text, arena, error).Document(value);
+bool ReadJson(std::string_view text, Arena* arena, Value* value, JsonError* error, size_t memory) {
+  return Reader(text, arena, error, memory).Document(value);
 }
 
 size_t JsonNumberLength(std::string_view text, bool* integral) {

@@ -37,6 +37,35 @@ TEST(Json, ReadsAndWrites) {
   EXPECT_EQ(Read("\"0123456789abcdef\\n0123456789\""), "\"0123456789abcdef\\n0123456789\"");
 }
 
+std::string Repeated(std::string_view part, size_t count) {
+  std::string out;
+  for (size_t i = 0; i < count; ++i) out += part;
+  return out;
+}
+
+TEST(Json, StopsReadingWhenTheMemoryIsUsedUp) {
+  constexpr size_t kMemory = 100'000;
+  for (const std::string& text :
+       {"[" + Repeated("0,", 50'000) + "0]", "{\"a\":[" + Repeated("[],", 50'000) + "0]}",
+        "[" + Repeated("{\"a\":1},", 50'000) + "0]", "{" + Repeated("\"\":0,", 50'000) + "\"\":0}",
+        "[" + Repeated("\"\\n\",", 50'000) + "0]", "[" + Repeated("[0],", 50'000) + "0]"}) {
+    Arena arena;
+    Value value;
+    JsonError error;
+    EXPECT_FALSE(ReadJson(text, &arena, &value, &error, kMemory));
+    EXPECT_TRUE(error.too_large);
+    EXPECT_STREQ(error.message, "takes too much memory");
+    EXPECT_LE(arena.used(), kMemory);
+    EXPECT_TRUE(ReadJson(text, &arena, &value, &error, 50 * text.size()));
+  }
+  Arena arena;
+  Value value;
+  JsonError error;
+  EXPECT_TRUE(ReadJson("[" + Repeated("0,", 1000) + "0]", &arena, &value, &error, kMemory));
+  EXPECT_FALSE(ReadJson("[0,", &arena, &value, &error, kMemory));
+  EXPECT_FALSE(error.too_large);
+}
+
 TEST(Json, Refuses) {
   struct Case {
     std::string text;

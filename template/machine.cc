@@ -21,11 +21,10 @@ class Machine {
  public:
   Machine(const Program& program, Context* context, Arena* arena, Budget* budget, std::string* out, RenderError* error)
       : program_(program),
-        run_{context, arena, &program.limits, budget, error},
+        run_{context, arena, &program.limits, budget, error, arena->used()},
         out_(out),
         output_start_(out->size()),
-        output_paid_(out->size()),
-        memory_start_(arena->used()) {
+        output_paid_(out->size()) {
     slots_ = arena->New<Value>(program.slots.size());
     std::fill_n(slots_, program.slots.size(), Value::Missing());
   }
@@ -47,10 +46,7 @@ class Machine {
     output_paid_ = out_->size();
     if (!run_.budget->Spend(1 + written / 16)) return run_.FailLimit("work", limits.work);
     if (out_->size() - output_start_ > limits.output_bytes) return run_.FailLimit("output", limits.output_bytes);
-    if (run_.arena->used() - memory_start_ > limits.memory_bytes) {
-      return run_.FailLimit("memory", limits.memory_bytes);
-    }
-    return true;
+    return run_.Reserve(0);
   }
 
   size_t OutputLimit() const { return output_start_ + program_.limits.output_bytes; }
@@ -76,7 +72,7 @@ class Machine {
       }
     }
     if (run_.context->Find(path.variable, run_.arena, value)) return true;
-    return run_.Fail(Kind::kData, run_.context->error());
+    return run_.FailData();
   }
 
   bool Append(const Value& value, Emit mode) {
@@ -122,7 +118,7 @@ class Machine {
   void Bind(const Program::Loop& loop, const LoopFrame& frame);
   bool MakeObjectStep(uint32_t count);
   bool Assign(const Program::Assignment& assignment, const Value& value);
-  Value WithMember(const Value& base, const std::string_view* keys, size_t count, const Value& value);
+  bool SetMember(const Value& base, const std::string_view* keys, size_t count, const Value& value, Value* result);
   bool CheckDepth(const Value& value) {
     if (value.depth <= kMaxJsonDepth) return true;
     return run_.Fail(Kind::kLimit, "a value is nested deeper than " + std::to_string(kMaxJsonDepth));
@@ -133,7 +129,6 @@ class Machine {
   std::string* out_;
   size_t output_start_;
   size_t output_paid_;  // what the budget was charged for
-  size_t memory_start_;
   Value* slots_;
   uint32_t pc_ = 0;
   int top_ = 0;
@@ -368,6 +363,7 @@ bool Machine::ForBegin(const Instruction& in) {
     uint64_t log = 1;
     while ((size >> log) != 0) ++log;
     if (!run_.budget->Spend(size * log)) return run_.FailLimit("work", program_.limits.work);
+    if (!run_.Reserve(size * sizeof(uint32_t))) return false;
     auto* order = run_.arena->New<uint32_t>(size);
     for (uint32_t i = 0; i < size; ++i) order[i] = i;
     const Member* members = frame.sequence.members;
@@ -409,23 +405,29 @@ bool Machine::MakeObjectStep(uint32_t count) {
   return CheckDepth(Top());
 }
 
-// `base` with keys[0].keys[1]... set; what is no object on the way becomes one.
-Value Machine::WithMember(const Value& base, const std::string_view* keys, size_t count, const Value& value) {
-  if (count == 0) return value;
+// `result` becomes `base` with keys[0].keys[1]... set; what is no object on the way becomes one.
+bool Machine::SetMember(const Value& base, const std::string_view* keys, size_t count, const Value& value,
+                        Value* result) {
+  if (count == 0) {
+    *result = value;
+    return true;
+  }
   uint32_t size = base.is_object() ? base.size : 0;
   run_.budget->Spend(size);
+  if (!run_.Reserve((size + 1) * sizeof(Member) + ObjectBytes(size + 1))) return false;
   const Value* old = base.is_object() ? FindMember(base, keys[0]) : nullptr;
   auto* members = run_.arena->New<Member>(size + 1);
   std::copy_n(base.is_object() ? base.members : nullptr, size, members);
-  members[size] = {keys[0], WithMember(old == nullptr ? Value::Null() : *old, keys + 1, count - 1, value)};
-  return MakeObject(run_.arena, members, size + 1);
+  members[size].key = keys[0];
+  if (!SetMember(old == nullptr ? Value::Null() : *old, keys + 1, count - 1, value, &members[size].value)) return false;
+  *result = MakeObject(run_.arena, members, size + 1);
+  return true;
 }
 
 bool Machine::Assign(const Program::Assignment& assignment, const Value& value) {
   const Program::Path& path = program_.paths[assignment.path];
   Value& slot = slots_[assignment.slot];
-  slot = WithMember(slot, path.variable.parts.data() + 1, path.part_count - 1, value);
-  return CheckDepth(slot);
+  return SetMember(slot, path.variable.parts.data() + 1, path.part_count - 1, value, &slot) && CheckDepth(slot);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "template/message.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "template/codec.h"
 #include "template/json.h"
@@ -50,6 +49,18 @@ const Value* MessageContext::Parameters() const {
   return parameter_values_;
 }
 
+bool MessageContext::TooLarge() {
+  too_large_ = true;
+  error_ = "the fields of the body take too much memory: more than " + std::to_string(memory_) + " bytes";
+  return false;
+}
+
+bool MessageContext::Reserve(size_t bytes) {
+  if (bytes > memory_ - memory_used_) return TooLarge();
+  memory_used_ += bytes;
+  return true;
+}
+
 bool MessageContext::Data() {
   if (data_state_ != State::kUnread) return data_state_ == State::kRead;
   data_state_ = State::kRead;
@@ -57,58 +68,79 @@ bool MessageContext::Data() {
   if (body_.empty()) return true;
   std::string_view encoding = headers_.Get("content-encoding").value_or("");
   if (!encoding.empty() && !EqualsIgnoreCase(encoding, "identity")) return true;
-  switch (FormatOf(headers_.Get("content-type").value_or(""))) {
-    case BodyFormat::kOther:
-      return true;
-    case BodyFormat::kForm:
-      data_ = ReadForm();
-      return true;
-    case BodyFormat::kJson:
-      break;
-  }
+  const BodyFormat format = FormatOf(headers_.Get("content-type").value_or(""));
+  if (format == BodyFormat::kOther) return true;
+  const size_t before = arena_->used();
+  const bool good = format == BodyFormat::kForm ? ReadForm() : ReadJsonBody();
+  // What the client sent is bounded by itself; a template's limits are for what it makes.
+  arena_->Discount(arena_->used() - before);
+  if (!good) data_state_ = State::kFailed;
+  return good;
+}
+
+bool MessageContext::ReadJsonBody() {
   JsonError error;
-  if (ReadJson(body_, arena_, &data_, &error)) return true;
-  data_state_ = State::kFailed;
+  const size_t before = arena_->used();
+  if (ReadJson(body_, arena_, &data_, &error, memory_)) {
+    memory_used_ = std::min(memory_, arena_->used() - before);
+    return true;
+  }
+  if (error.too_large) return TooLarge();
   error_ = "body is not JSON: " + std::string(error.message) + " at byte " + std::to_string(error.offset);
   return false;
 }
 
 // A name that stands once is a string, one that is repeated an array.
-Value MessageContext::ReadForm() {
+bool MessageContext::ReadForm() {
   struct Field {
     std::string_view name;
-    std::string_view value;
+    Value value;
   };
-  std::vector<Field> fields;
-  std::string decoded;
+  const size_t most = static_cast<size_t>(std::count(body_.begin(), body_.end(), '&')) + 1;
+  if (most > memory_ / sizeof(Field) || !Reserve(body_.size() + most * sizeof(Field))) return TooLarge();
+  auto* fields = arena_->New<Field>(most);
+  // Decoded text is never longer than what it was.
+  char* to = arena_->New<char>(body_.size());
+  auto decode = [&](std::string_view text) {
+    const size_t size = UrlDecode(text, true, to);
+    const std::string_view decoded(to, size);
+    to += size;
+    return decoded;
+  };
+  size_t count = 0;
   std::string_view rest = body_;
   while (!rest.empty()) {
     std::string_view pair = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
     if (pair.empty()) continue;
     size_t equals = pair.find('=');
-    decoded.clear();
-    AppendUrlDecoded(pair.substr(0, equals), true, &decoded);
-    std::string_view name = arena_->Copy(decoded);
-    decoded.clear();
-    if (equals != std::string_view::npos) AppendUrlDecoded(pair.substr(equals + 1), true, &decoded);
-    fields.push_back({name, arena_->Copy(decoded)});
+    fields[count].name = decode(pair.substr(0, equals));
+    fields[count].value = Value::String(decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1)));
+    ++count;
   }
-  std::stable_sort(fields.begin(), fields.end(), [](const Field& a, const Field& b) { return a.name < b.name; });
-  std::vector<Member> members;
-  for (size_t i = 0; i < fields.size();) {
+  // Of one name in the order of the body, which is that of their addresses.
+  std::sort(fields, fields + count, [](const Field& a, const Field& b) {
+    const int order = a.name.compare(b.name);
+    return order < 0 || (order == 0 && a.name.data() < b.name.data());
+  });
+  const auto members_most = static_cast<uint32_t>(count);
+  if (!Reserve(count * (sizeof(Member) + sizeof(Value)) + ObjectBytes(members_most))) return false;
+  auto* members = arena_->New<Member>(count);
+  uint32_t size = 0;
+  for (size_t i = 0; i < count;) {
     size_t end = i + 1;
-    while (end < fields.size() && fields[end].name == fields[i].name) ++end;
-    Value value = Value::String(fields[i].value);
+    while (end < count && fields[end].name == fields[i].name) ++end;
+    Value value = fields[i].value;
     if (end - i > 1) {
       Value* items = arena_->New<Value>(end - i);
-      for (size_t j = i; j < end; ++j) items[j - i] = Value::String(fields[j].value);
+      for (size_t j = i; j < end; ++j) items[j - i] = fields[j].value;
       value = Value::Array(items, static_cast<uint32_t>(end - i));
     }
-    members.push_back({fields[i].name, value});
+    members[size++] = {fields[i].name, value};
     i = end;
   }
-  return MakeObject(arena_, members.data(), static_cast<uint32_t>(members.size()));
+  data_ = MakeObject(arena_, members, size);
+  return true;
 }
 
 bool MessageContext::Find(const VariablePath& path, Arena* arena, Value* value) {
@@ -141,32 +173,56 @@ bool MessageContext::Find(const VariablePath& path, Arena* arena, Value* value) 
 }
 
 bool MessageContext::Root(Arena*, Value* value) {
-  if (!merged_) {
-    if (!Data()) return false;
-    root_ = data_;
-    const Value* values = Parameters();
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-      if (!values[i].missing() && !parameters_[i].implied) root_ = WithParameter(root_, parameters_[i].name, values[i]);
-    }
-    merged_ = true;
+  if (merged_state_ == State::kUnread) {
+    const bool read = Data();
+    const size_t before = arena_->used();
+    merged_state_ = read && Merge() ? State::kRead : State::kFailed;
+    arena_->Discount(arena_->used() - before);
   }
   *value = root_;
-  return true;
+  return merged_state_ == State::kRead;
 }
 
-// `base` with the value put in under the dotted name; what is no object on the way becomes one.
-Value MessageContext::WithParameter(const Value& base, std::string_view name, const Value& value) {
-  size_t dot = name.find('.');
-  std::string_view key = name.substr(0, dot);
-  const Value* old = base.is_object() ? FindMember(base, key) : nullptr;
-  Value inner = value;
-  if (dot != std::string_view::npos) {
-    inner = WithParameter(old == nullptr ? Value::Null() : *old, name.substr(dot + 1), value);
+bool MessageContext::Merge() {
+  const Value* values = Parameters();
+  auto* additions = arena_->New<Addition>(parameters_.size());
+  size_t count = 0;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (values[i].missing() || parameters_[i].implied) continue;
+    additions[count++] = {parameters_[i].name, values[i], false};
   }
-  std::vector<Member> members;
-  if (base.is_object()) members.assign(base.members, base.members + base.size);
-  members.push_back({key, inner});
-  return MakeObject(arena_, members.data(), static_cast<uint32_t>(members.size()));
+  root_ = data_;
+  return count == 0 || Add(data_, {additions, count}, &root_);
+}
+
+// `result` becomes `base` with the additions over it; what is no object on the way becomes one. Each object is copied
+// once, however many parameters go into it.
+bool MessageContext::Add(const Value& base, std::span<Addition> additions, Value* result) {
+  const uint32_t old_size = base.is_object() ? base.size : 0;
+  const auto most = old_size + static_cast<uint32_t>(additions.size());
+  if (!Reserve(most * sizeof(Member) + ObjectBytes(most) + additions.size() * sizeof(Addition))) return false;
+  auto* members = arena_->New<Member>(most);
+  if (old_size > 0) std::copy_n(base.members, old_size, members);
+  auto* inner = arena_->New<Addition>(additions.size());
+  uint32_t size = old_size;
+  for (size_t i = 0; i < additions.size(); ++i) {
+    if (additions[i].done) continue;
+    const std::string_view key = additions[i].name.substr(0, additions[i].name.find('.'));
+    Member& member = members[size++];
+    member = {key, additions[i].value};
+    if (key.size() == additions[i].name.size()) continue;
+    size_t count = 0;
+    for (size_t j = i; j < additions.size(); ++j) {
+      std::string_view name = additions[j].name;
+      if (!name.starts_with(key) || name.size() == key.size() || name[key.size()] != '.') continue;
+      additions[j].done = true;
+      inner[count++] = {name.substr(key.size() + 1), additions[j].value, false};
+    }
+    const Value* old = base.is_object() ? FindMember(base, key) : nullptr;
+    if (!Add(old == nullptr ? Value::Null() : *old, {inner, count}, &member.value)) return false;
+  }
+  *result = MakeObject(arena_, members, size);
+  return true;
 }
 
 std::string MessageContext::MissingReason(const VariablePath& path) const {

@@ -19,11 +19,13 @@ bool IsJsonType(std::string_view content_type);
 // Reads nothing before it is asked for. Views that it gives live as long as the headers, the body and the arena.
 class MessageContext : public Context {
  public:
-  MessageContext(const HeaderSource& headers, const HeaderSource* request_headers, std::string_view body,
+  // `memory`: what the body's fields, and the parameters among them, may take.
+  MessageContext(const HeaderSource& headers, const HeaderSource* request_headers, std::string_view body, size_t memory,
                  std::span<const CompiledExtractor> extractors, std::span<const Parameter> parameters, Arena* arena)
       : headers_(headers),
         request_headers_(request_headers),
         body_(body),
+        memory_(memory),
         extractors_(extractors),
         parameters_(parameters),
         arena_(arena) {}
@@ -32,6 +34,7 @@ class MessageContext : public Context {
   // The body's fields with the parameters over them.
   bool Root(Arena* arena, Value* value) override;
   std::string error() const override { return error_; }
+  bool too_large() const override { return too_large_; }
   std::string MissingReason(const VariablePath& path) const override;
   std::string_view Body() const override { return body_; }
   std::optional<std::string_view> Header(std::string_view name) const override { return headers_.Get(name); }
@@ -49,12 +52,25 @@ class MessageContext : public Context {
   const Value* Parameters() const;
   // The fields of the body alone.
   bool Data();
-  Value ReadForm();
-  Value WithParameter(const Value& base, std::string_view name, const Value& value);
+  bool ReadJsonBody();
+  bool ReadForm();
+  bool Merge();
+  // A parameter that is put into an object; `name` is what is left of its dotted name there.
+  struct Addition {
+    std::string_view name;
+    Value value;
+    bool done;
+  };
+  bool Add(const Value& base, std::span<Addition> additions, Value* result);
+  // Before `bytes` are taken of the arena.
+  bool Reserve(size_t bytes);
+  bool TooLarge();
 
   const HeaderSource& headers_;
   const HeaderSource* request_headers_;
   std::string_view body_;
+  const size_t memory_;
+  size_t memory_used_ = 0;
   std::span<const CompiledExtractor> extractors_;
   std::span<const Parameter> parameters_;
   Arena* arena_;
@@ -62,9 +78,10 @@ class MessageContext : public Context {
   mutable Value* parameter_values_ = nullptr;
   State data_state_ = State::kUnread;
   Value data_ = Value::Missing();
-  bool merged_ = false;
+  State merged_state_ = State::kUnread;
   Value root_ = Value::Missing();
   std::string error_;
+  bool too_large_ = false;
 };
 
 }  // namespace gloo::tmpl

@@ -87,6 +87,8 @@ class Context {
   // All data: what context() gives.
   virtual bool Root(Arena* arena, Value* value) = 0;
   virtual std::string error() const { return ""; }
+  // With an error: the data takes more memory than it may.
+  virtual bool too_large() const { return false; }
   // Why the variable is absent, if there is a reason beyond that: "a body of type \"text/plain\" has no fields".
   virtual std::string MissingReason(const VariablePath&) const { return ""; }
   virtual std::string_view Body() const { return {}; }

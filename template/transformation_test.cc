@@ -481,5 +481,76 @@ TEST(Transformation, ManyThreads) {
   EXPECT_EQ(good, 2000);
 }
 
+// The limits of a template are for what it makes, not for what the client sent.
+TEST(Transformation, ALargeBodyIsReadWhole) {
+  MessageTemplates t;
+  t.headers = {{"x-count", "{{ length(items) }}"}, {"x-last", "{{ last(items).name }}"}};
+  TransformationConfig config = Request(t);
+  config.max_body_bytes = 8 << 20;
+  std::string body = "{\"items\":[";
+  int count = 0;
+  while (body.size() < (7 << 20)) {
+    body += std::string(count == 0 ? "" : ",") + R"({"id":)" + std::to_string(count) + R"(,"name":"n"})";
+    ++count;
+  }
+  body += "]}";
+  EXPECT_EQ(Apply(config, kJsonPost, body), "set x-count: " + std::to_string(count) + "\nset x-last: n\n");
+}
+
+TEST(Transformation, TheFieldsOfABodyHaveALimit) {
+  MessageTemplates t;
+  t.headers = {{"x-a", "{{ first(a) }}"}};
+  TransformationConfig config = Request(t);
+  config.max_body_bytes = 300'000;
+  std::string body = "{\"a\":[";
+  for (int i = 0; i < 140'000; ++i) body += "0,";
+  body += "0]}";
+  const std::string error =
+      "status 413: bad request: the fields of the body take too much memory: more than 2400000 bytes\n";
+  EXPECT_EQ(Apply(config, kJsonPost, body), error);
+  config.response = std::move(config.request);
+  config.request.reset();
+  EXPECT_EQ(Apply(config, kJsonPost, body),
+            "status 502: bad response: the fields of the body take too much memory: more than 2400000 bytes\n");
+
+  const MapHeaders form{{":path", "/"}, {"content-type", "application/x-www-form-urlencoded"}};
+  config = Request(t);
+  config.max_body_bytes = 300'000;
+  body.clear();
+  for (int i = 0; i < 140'000; ++i) body += "a&";
+  EXPECT_EQ(Apply(config, form, body), error);
+
+  // Parameters over the fields take a copy.
+  t.headers.clear();
+  t.extractors = {{From::kHeader, "x-token", "{z}"}};
+  t.merge_extractors_to_body = true;
+  config = Request(t);
+  config.max_body_bytes = 300'000;
+  body = "{\"a\":0";
+  for (int i = 0; i < 24'000; ++i) body += ",\"" + std::to_string(i) + "\":0";
+  body += "}";
+  EXPECT_EQ(Apply(config, kJsonPost, body), error);
+}
+
+TEST(Transformation, ParametersOfOneObjectAreMergedTogether) {
+  MessageTemplates t;
+  t.extractors = {{From::kPath, "", "/v1/{user.name.first}/{user.id}"},
+                  {From::kHeader, "x-token", "{a}"},
+                  {From::kQuery, "page", "{user.name.page}"},
+                  {From::kHeader, "x-none", "{none.x}"}};
+  t.merge_extractors_to_body = true;
+  EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"user":{"id":1,"age":2,"name":"Ann"},"b":{},"a":{"x":1}})"),
+            "body {\"user\":{\"id\":\"42\",\"age\":2,\"name\":{\"first\":\"users\",\"page\":\"3\"}},\"b\":{},"
+            "\"a\":\"t-1\"}\n");
+}
+
+TEST(Transformation, FormsOfOneNameKeepTheirOrder) {
+  MessageTemplates t;
+  t.body = "{{ context() }}";
+  EXPECT_EQ(Apply(Request(t), {{":path", "/"}, {"content-type", "application/x-www-form-urlencoded"}},
+                  "b=2&a=%31&&=x&b=1&c&b=+%2"),
+            "body {\"\":\"x\",\"a\":\"1\",\"b\":[\"2\",\"1\",\" %2\"],\"c\":\"\"}\n");
+}
+
 }  // namespace
 }  // namespace gloo::tmpl

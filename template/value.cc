@@ -120,11 +120,15 @@ Numeric ToNumeric(const Value& value) {
   }
 }
 
+size_t ObjectBytes(uint32_t count) {
+  return count * sizeof(Member) + (count > kScan ? IndexSlots(count) * sizeof(uint32_t) : 0);
+}
+
 Value MakeObject(Arena* arena, const Member* members, uint32_t count) {
   Value v = Value::Null();
   v.type = Type::kObject;
   uint32_t slots = count > kScan ? IndexSlots(count) : 0;
-  char* memory = arena->New<char>(count * sizeof(Member) + slots * sizeof(uint32_t));
+  char* memory = arena->New<char>(ObjectBytes(count));
   Member* out = reinterpret_cast<Member*>(memory);
   uint32_t size = 0;
   if (slots == 0) {

@@ -96,6 +96,9 @@ struct Numeric {
 };
 Numeric ToNumeric(const Value& value);
 
+// What MakeObject takes of the arena.
+size_t ObjectBytes(uint32_t count);
+
 // Copies `count` members into the arena. Of members with the same key the last one wins, at the place of the first.
 Value MakeObject(Arena* arena, const Member* members, uint32_t count);
 

@@ -18,8 +18,8 @@ using translator::FunctionCall;
 
 // Connections hold bodies of this size without being told (role_unit.cc); more is said by the route.
 constexpr size_t kConnectionLimit = 1 << 20;
-// No template needs more, and Envoy would hold it in memory for each request.
-constexpr size_t kMostBodyBytes = 64 << 20;
+// A request may take nine times as much in Envoy's memory: the body, and its fields.
+constexpr size_t kMostBodyBytes = 16 << 20;
 
 bool ReadExtensions(const v1::Route& route, RestExtensions* extensions) {
   for (const google::protobuf::Any& any : route.extensions()) {

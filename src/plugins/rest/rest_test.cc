@@ -155,7 +155,7 @@ TEST(RestTest, MistakesStandWhereTheyWereWritten) {
               ElementsAre("error: headers[\":path\"]: there is path too; write one of them (Contradiction)"));
   EXPECT_THAT(Check("response { body: '{{ x' }"), ElementsAre(HasSubstr("error: response.body: ")));
   EXPECT_THAT(Check("headers { key: 'x-gloo-scope' value: 'a' }"), ElementsAre(HasSubstr("(ProtectedHeader)")));
-  EXPECT_THAT(Check("max_body_bytes: 100000000"), ElementsAre(HasSubstr("maxBodyBytes: must be at most 67108864")));
+  EXPECT_THAT(Check("max_body_bytes: 100000000"), ElementsAre(HasSubstr("maxBodyBytes: must be at most 16777216")));
   EXPECT_THAT(Check("path: '/{{ default(id, \"\") }}' parameters { path: '/{id' }"),
               ElementsAre(HasSubstr("error: parameters.path: ")));
 }
