@@ -220,8 +220,8 @@ bool Call::ParseNumber(bool to_int) {
   } else {
     return Needs("a string or a number", value);
   }
+  if (!(std::fabs(real) < (to_int ? 9.2e18 : HUGE_VAL))) return Fail("got a number that is too large");
   if (!to_int) return Give(Value::Double(real));
-  if (!(std::fabs(real) < 9.2e18)) return Fail("got a number that is too large");
   return Give(Value::Int(static_cast<int64_t>(real)));
 }
 
@@ -268,6 +268,7 @@ bool Call::Round() {
   bool whole = digits >= 0 && std::fabs(number) >= 9007199254740992.0;
   double rounded = std::isfinite(scaled) && !whole ? std::round(scaled) / scale : number;
   if (digits == 0 && std::fabs(rounded) < 9.2e18) return Give(Value::Int(static_cast<int64_t>(rounded)));
+  if (!std::isfinite(rounded)) return Fail("got a number that is too large");
   return Give(Value::Double(rounded));
 }
 

@@ -66,48 +66,48 @@ bool Arithmetic(char op, const Value& a, const Value& b, Run* run, Value* result
   Numeric x = ToNumeric(a);
   Numeric y = ToNumeric(b);
   bool integers = x.is_int && y.is_int;
-  // Whole numbers stay whole while they fit into 64 bits.
+  // Whole numbers stay whole while they fit into 64 bits. JSON has no infinity, and what is no number has no order.
   int64_t whole = 0;
+  auto give = [&](double real) {
+    if (!std::isfinite(real)) {
+      return run->Fail(Kind::kValue, std::string("\"") + op + "\" gives no number, or one that is too large");
+    }
+    *result = Value::Double(real);
+    return true;
+  };
   switch (op) {
     case '+':
-      *result = integers && !__builtin_add_overflow(x.integer, y.integer, &whole) ? Value::Int(whole)
-                                                                                  : Value::Double(x.real + y.real);
-      return true;
+      if (!integers || __builtin_add_overflow(x.integer, y.integer, &whole)) return give(x.real + y.real);
+      break;
     case '-':
-      *result = integers && !__builtin_sub_overflow(x.integer, y.integer, &whole) ? Value::Int(whole)
-                                                                                  : Value::Double(x.real - y.real);
-      return true;
+      if (!integers || __builtin_sub_overflow(x.integer, y.integer, &whole)) return give(x.real - y.real);
+      break;
     case '*':
-      *result = integers && !__builtin_mul_overflow(x.integer, y.integer, &whole) ? Value::Int(whole)
-                                                                                  : Value::Double(x.real * y.real);
-      return true;
+      if (!integers || __builtin_mul_overflow(x.integer, y.integer, &whole)) return give(x.real * y.real);
+      break;
     case '/':
       if (y.real == 0) return run->Fail(Kind::kValue, "division by zero");
-      *result = Value::Double(x.real / y.real);
-      return true;
+      return give(x.real / y.real);
     case '^': {
-      if (integers && y.integer >= 0) {
+      bool fits = integers && y.integer >= 0;
+      if (fits) {
         whole = 1;
-        bool fits = true;
         int64_t base = x.integer;
         for (int64_t n = y.integer; n > 0 && fits; n >>= 1) {
           if (n & 1) fits = !__builtin_mul_overflow(whole, base, &whole);
           if (n > 1 && fits) fits = !__builtin_mul_overflow(base, base, &base);
         }
-        if (fits) {
-          *result = Value::Int(whole);
-          return true;
-        }
       }
-      *result = Value::Double(std::pow(x.real, y.real));
-      return true;
+      if (!fits) return give(std::pow(x.real, y.real));
+      break;
     }
     default:
       if (!integers) return run->Fail(Kind::kValue, "\"%\" needs two whole numbers");
       if (y.integer == 0) return run->Fail(Kind::kValue, "division by zero");
-      *result = Value::Int(y.integer == -1 ? 0 : x.integer % y.integer);
-      return true;
+      whole = y.integer == -1 ? 0 : x.integer % y.integer;
   }
+  *result = Value::Int(whole);
+  return true;
 }
 
 }  // namespace gloo::tmpl
