@@ -144,8 +144,16 @@ TEST_F(TransformationTest, EncodedBodiesCannotBeRead) {
                 415, "unsupported media type: the body must not be encoded, but its content-encoding is \"gz?ip\"",
                 "gloo_transformation_encoded"}));
   stream = Stream();
-  stream->Request(Post({{"content-encoding", "identity"}}), {"x"});
-  EXPECT_EQ(stream->request.body, "[x]");
+  stream->Request(Post({{"content-encoding", "identity"}, {"content-encoding", "gzip"}}), {"x"});
+  EXPECT_EQ(stream->reply, (FakeStream::Reply{415,
+                                              "unsupported media type: the body must not be encoded, but its "
+                                              "content-encoding is \"identity,gzip\"",
+                                              "gloo_transformation_encoded"}));
+  for (const char* encoding : {"identity", "Identity", "IDENTITY , identity", ""}) {
+    stream = Stream();
+    stream->Request(Post({{"content-encoding", encoding}}), {"x"});
+    EXPECT_EQ(stream->request.body, "[x]") << encoding;
+  }
   stream->Response({{":status", "200"}, {"content-encoding", "br"}}, {"x"});
   EXPECT_EQ(stream->reply,
             (FakeStream::Reply{502, "bad response: the body must not be encoded, but its content-encoding is \"br\"",

@@ -234,8 +234,9 @@ HeadersStatus TransformationFilter::BodylessResponse(int status, bool end_of_str
 
 HeadersStatus TransformationFilter::BeginMessage(Direction direction, bool needs_body, bool end_of_stream) {
   if (needs_body && !end_of_stream) {
-    const std::string_view encoding = Header(direction, "content-encoding").value_or("");
-    if (!encoding.empty() && encoding != "identity") {
+    const Headers headers(envoy_, direction == Direction::kRequest ? HeaderType::kRequest : HeaderType::kResponse);
+    const std::string_view encoding = headers.Get("content-encoding").value_or("");
+    if (!tmpl::IsIdentityEncoding(encoding)) {
       FailEncoded(direction, std::string(encoding));
       return HeadersStatus::kStopIteration;
     }
@@ -369,7 +370,7 @@ void TransformationFilter::FailTooLarge(Direction direction) {
 void TransformationFilter::FailEncoded(Direction direction, std::string_view encoding) {
   // The sender's own bytes are repeated: keep them harmless and short.
   std::string text = "the body must not be encoded, but its content-encoding is \"";
-  for (const char c : encoding.substr(0, 32)) text.push_back(IsTokenCharacter(c) ? c : '?');
+  for (const char c : encoding.substr(0, 32)) text.push_back(IsTokenCharacter(c) || c == ',' || c == ' ' ? c : '?');
   text.push_back('"');
   const bool request = direction == Direction::kRequest;
   Fail(direction, request ? 415 : 502, (request ? "unsupported media type: " : "bad response: ") + text,

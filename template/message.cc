@@ -8,11 +8,14 @@
 namespace gloo::tmpl {
 namespace {
 
+std::string_view Trim(std::string_view text) {
+  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
+  return text;
+}
+
 std::string_view MediaType(std::string_view content_type) {
-  content_type = content_type.substr(0, content_type.find(';'));
-  while (!content_type.empty() && IsSpace(content_type.front())) content_type.remove_prefix(1);
-  while (!content_type.empty() && IsSpace(content_type.back())) content_type.remove_suffix(1);
-  return content_type;
+  return Trim(content_type.substr(0, content_type.find(';')));
 }
 
 // How a variable's path lies to a parameter's name.
@@ -33,6 +36,16 @@ bool IsJsonType(std::string_view content_type) {
   std::string_view type = MediaType(content_type);
   return EqualsIgnoreCase(type, "application/json") || EqualsIgnoreCase(type, "text/json") ||
          (type.size() > 5 && EqualsIgnoreCase(type.substr(type.size() - 5), "+json"));
+}
+
+bool IsIdentityEncoding(std::string_view content_encoding) {
+  while (!content_encoding.empty()) {
+    const std::string_view coding = content_encoding.substr(0, content_encoding.find(','));
+    content_encoding.remove_prefix(std::min(content_encoding.size(), coding.size() + 1));
+    const std::string_view name = Trim(coding);
+    if (!name.empty() && !EqualsIgnoreCase(name, "identity")) return false;
+  }
+  return true;
 }
 
 BodyFormat FormatOf(std::string_view content_type) {
@@ -66,8 +79,7 @@ bool MessageContext::Data() {
   data_state_ = State::kRead;
   data_ = MakeObject(arena_, nullptr, 0);
   if (body_.empty()) return true;
-  std::string_view encoding = headers_.Get("content-encoding").value_or("");
-  if (!encoding.empty() && !EqualsIgnoreCase(encoding, "identity")) return true;
+  if (!IsIdentityEncoding(headers_.Get("content-encoding").value_or(""))) return true;
   const BodyFormat format = FormatOf(headers_.Get("content-type").value_or(""));
   if (format == BodyFormat::kOther) return true;
   const size_t before = arena_->used();
@@ -228,7 +240,7 @@ bool MessageContext::Add(const Value& base, std::span<Addition> additions, Value
 std::string MessageContext::MissingReason(const VariablePath& path) const {
   if (path.parameter >= 0 || body_.empty()) return "";
   std::string_view encoding = headers_.Get("content-encoding").value_or("");
-  if (!encoding.empty() && !EqualsIgnoreCase(encoding, "identity")) {
+  if (!IsIdentityEncoding(encoding)) {
     return "the fields of a body with content-encoding \"" + std::string(encoding.substr(0, 60)) + "\" are not read";
   }
   std::string_view type = headers_.Get("content-type").value_or("");

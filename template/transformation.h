@@ -78,6 +78,9 @@ struct CompileError {
 // The body of the local answer when a body has more than `limit` bytes (413, on responses 502).
 std::string TooLargeError(size_t limit, bool response);
 
+// Whether a body with this content-encoding (all values of the header, joined by commas) is the body itself.
+bool IsIdentityEncoding(std::string_view content_encoding);
+
 // What to do with the message.
 struct Outcome {
   // 0: go on. Else answer locally (on a response: replace the status): 400, 413, 500 ...
