@@ -121,6 +121,9 @@ class MessageCompiler {
         return Fail(field + ".key", Quoted(extractor.key) + " is not the name of a header");
       }
     }
+    if (from_path && extractor.pattern.find('?') != std::string::npos) {
+      return Fail(field + ".pattern", "the path has no query here; use `query`");
+    }
     std::string error;
     if (!Pattern::Compile(extractor.pattern, &compiled.pattern, &error)) return Fail(field + ".pattern", error);
     std::vector<std::string> names = compiled.pattern.names();

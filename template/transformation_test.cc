@@ -209,6 +209,10 @@ TEST(Transformation, WhatABodyIs) {
   EXPECT_EQ(apply("application/json", "\x1f\x8b", "gzip"),
             "status 400: bad request: variable \"id\" is missing: the fields of a body with content-encoding \"gzip\" "
             "are not read\n");
+  EXPECT_EQ(apply("application/json", "{\"id\":1}", "Identity, ,IDENTITY"), "set x-id: 1\n");
+  EXPECT_EQ(apply("application/json", "\x1f\x8b", "identity,gzip"),
+            "status 400: bad request: variable \"id\" is missing: the fields of a body with content-encoding "
+            "\"identity,gzip\" are not read\n");
   EXPECT_EQ(apply("application/json", ""), "status 400: bad request: variable \"id\" is missing\n");
   EXPECT_EQ(apply("application/json", "{}"), "status 400: bad request: variable \"id\" is missing\n");
   EXPECT_EQ(apply("application/json", "[1]"), "status 400: bad request: variable \"id\" is missing\n");
@@ -314,10 +318,10 @@ TEST(Transformation, RequiredBodyFields) {
 
 TEST(Transformation, CompileErrors) {
   MessageTemplates t;
-  t.extractors = {{From::kPath, "", "/{a"},     {From::kHeader, "", "{b}"},  {From::kHeader, "x y", "{c}"},
-                  {From::kQuery, "q", "{d}}"},  {From::kPath, "", "/{e}"},   {From::kQuery, "q", "{e}"},
-                  {From::kQuery, "q", "{e.f}"}, {From::kPath, "", "{g}{h}"}, {From::kPath, "", "{i j}"},
-                  {From::kPath, "", "/{k}/{k}"}};
+  t.extractors = {{From::kPath, "", "/{a"},      {From::kHeader, "", "{b}"},    {From::kHeader, "x y", "{c}"},
+                  {From::kQuery, "q", "{d}}"},   {From::kPath, "", "/{e}"},     {From::kQuery, "q", "{e}"},
+                  {From::kQuery, "q", "{e.f}"},  {From::kPath, "", "{g}{h}"},   {From::kPath, "", "{i j}"},
+                  {From::kPath, "", "/{k}/{k}"}, {From::kPath, "", "/q?id={l}"}};
   t.method = "GE T";
   t.path = "users/{{ x }}";
   t.query = {{"a", "{{ foo() }}"}, {"", "x"}};
@@ -336,6 +340,7 @@ TEST(Transformation, CompileErrors) {
             "request.extractors[7].pattern: \"{h}\" follows a marker with nothing between them\n"
             "request.extractors[8].pattern: \"{i j}\" is not a name of letters, digits, \"-\", \"_\" and single dots\n"
             "request.extractors[9].pattern: \"{k}\" stands twice\n"
+            "request.extractors[10].pattern: the path has no query here; use `query`\n"
             "request.method: \"GE T\" is not a method\n"
             "request.path: must begin with \"/\"\n"
             "request.query[\"a\"]: line 1, column 4: unknown function \"foo\"\n"

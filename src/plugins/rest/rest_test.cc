@@ -158,6 +158,8 @@ TEST(RestTest, MistakesStandWhereTheyWereWritten) {
   EXPECT_THAT(Check("max_body_bytes: 100000000"), ElementsAre(HasSubstr("maxBodyBytes: must be at most 16777216")));
   EXPECT_THAT(Check("path: '/{{ default(id, \"\") }}' parameters { path: '/{id' }"),
               ElementsAre(HasSubstr("error: parameters.path: ")));
+  EXPECT_THAT(Check("path: '/{{ id }}' parameters { path: '/q?id={id}' }"),
+              ElementsAre("error: parameters.path: the path has no query here; use `query` (BadTemplate)"));
 }
 
 TEST(RestTest, TheFunctionsMistakesAreNotTheRoutes) {
