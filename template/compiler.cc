@@ -24,9 +24,13 @@ bool BeginsLikeJson(const std::vector<Token>& tokens) {
   return false;
 }
 
-// Where branches that end differently meet, a value is taken to be inside quotes: escaping is the safer side.
+// Where branches meet. What follows may be inside quotes or outside when they end differently.
 TextState Meet(const TextState& a, const TextState& b) {
-  return {a.in_string || b.in_string, a.escaped && b.escaped, a.in_query || b.in_query};
+  TextState met = a;
+  met.unsure = a.unsure || b.unsure || a.in_string != b.in_string || a.escaped != b.escaped;
+  // More is encoded there: the safer side.
+  met.in_query = a.in_query || b.in_query;
+  return met;
 }
 
 }  // namespace
@@ -303,7 +307,12 @@ void Compiler::ForBody(uint32_t offset, const LoopScope& given) {
   Add(Op::kForNext, offset, 0, begin + 1, loop, level);
   PatchToHere(begin);
   TakeStop("endfor", "for", offset);
-  state_ = Meet(before, state_);
+  // The body was compiled for its first run.
+  if (landing_ == Landing::kJson && state_ != before) {
+    errors_->Add(offset, "the text of the loop must end as it begins: inside quotes, or outside of them");
+  } else if (landing_ == Landing::kPath && state_ != before) {
+    errors_->Add(offset, "the text of the loop must not hold the \"?\" that begins the query");
+  }
 }
 
 void Compiler::Set(uint32_t offset) {

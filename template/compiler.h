@@ -15,8 +15,10 @@ namespace gloo::tmpl {
 // What the template's own text says about the place that is reached.
 struct TextState {
   bool in_string = false;  // inside quotes of a JSON text
+  bool unsure = false;     // inside or not, by which branch was taken
   bool escaped = false;    // behind a backslash there
   bool in_query = false;   // behind the "?" of a path
+  bool operator==(const TextState&) const = default;
 };
 
 class Compiler {
@@ -70,7 +72,8 @@ class Compiler {
   void GenerateLogic(const Expr& expr);
   void GenerateTernary(const Expr& expr, bool maybe);
   void GenerateSubstitution(const Expr& expr);
-  Emit EmitModeFor(const Expr& expr) const;
+  Emit EmitModeFor(const Expr& expr);
+  void EmitTop(const Expr& expr, Emit mode);
 
   // Instructions. `change` is what the stack grows by.
   uint32_t Add(Op op, uint32_t offset, int change, uint32_t a = 0, uint16_t b = 0, uint8_t mode = 0);
@@ -79,6 +82,8 @@ class Compiler {
   uint32_t AddPath(std::string_view text, const std::string_view* parts, uint32_t count, bool required);
   int NewSlot(std::string_view name);
   int SlotOfSet(std::string_view name, bool certain);
+  // What a bare name stands for when neither data nor parameters have it.
+  void BindFallback(uint32_t path);
   void ResolvePaths();
   int FindParameter(std::string_view text, const std::string_view* parts, uint32_t count) const;
 
@@ -98,6 +103,7 @@ class Compiler {
   int nesting_ = 0;
   bool gave_up_ = false;  // nested too deep: what follows is not read
   int chain_ = 0;         // of "else if"
+  bool told_unsure_ = false;
 };
 
 }  // namespace gloo::tmpl

@@ -34,7 +34,7 @@ TEST(Functions, OfInja) {
       {"{{ capitalize(name) }} {{ capitalize(city) }} {{ capitalize(\"\") }}", "Peter New york "},
       {"{{ default(11, 0) }} {{ default(nix, 0) }} {{ default(name, \"x\") }} {{ default(nix, \"{{ nix }}\") }}",
        "11 0 Peter {{ nix }}"},
-      {"[{{ default(nothing, 1) }}]", "[]"},
+      {"[{{ default(nothing, 1) }}]", "[1]"},
       {"{{ default(brother.nope.deep, \"d\") }} {{ default(names[7], \"e\") }} {{ default(first(none), \"f\") }}",
        "d e f"},
       {"{{ default(last(nope), \"l\") }} {{ default(default(a, b), \"c\") }}", "l c"},
@@ -154,7 +154,8 @@ TEST(Landing, Json) {
   Check(
       {
           {"{\"a\": \"{{ quote }}\"}", "{\"a\": \"a\\\"b\\\\c\\nd\"}"},
-          {"{\"a\": {{ quote }}}", "{\"a\": a\"b\\c\nd}"},
+          {"{\"a\": {{ quote }}}", "error: variable \"quote\" stands outside quotes, so its text must be JSON"},
+          {"{\"a\": {{ raw(quote) }}}", "{\"a\": a\"b\\c\nd}"},
           {"{\"a\": {{ json(quote) }}}", "{\"a\": \"a\\\"b\\\\c\\nd\"}"},
           {"{\"a\": {{ age }}, \"b\": {{ brother }}, \"c\": {{ is_happy }}, \"d\": {{ nothing }}}",
            "{\"a\": 29, \"b\": {\"name\":\"Chris\",\"daughters\":[\"Maria\",\"Helen\"]}, \"c\": true, \"d\": null}"},
@@ -164,18 +165,73 @@ TEST(Landing, Json) {
           {"{\"a\": \"{{ quote | raw }}\"}", "{\"a\": \"a\"b\\c\nd\"}"},
           {"{\"a\": \"{{ escape_json(quote) }}\"}", "{\"a\": \"a\\\"b\\\\c\\nd\"}"},
           {"{\"a\\\"{{ quote }}\": 1}", "{\"a\\\"a\\\"b\\\\c\\nd\": 1}"},
-          {"{\"a\\\\\": {{ quote }}}", "{\"a\\\\\": a\"b\\c\nd}"},
+          {"{\"a\\\\\": {{ json(quote) }}}", "{\"a\\\\\": \"a\\\"b\\\\c\\nd\"}"},
           {" [\n\"{{ quote }}\"]", " [\n\"a\\\"b\\\\c\\nd\"]"},
           {"{% if age %}{\"a\":\"{{ quote }}\"}{% else %}{}{% endif %}", "{\"a\":\"a\\\"b\\\\c\\nd\"}"},
           {"[{% for n in names %}\"{{ n }}\"{% if not loop.is_last %},{% endif %}{% endfor %}]",
            "[\"Jeff\",\"Seb\",\"Peter\",\"Tom\"]"},
-          {"{\"a\":{% if nix_ok | default(true) %}\"{% endif %}{{ quote }}", "{\"a\":\"a\\\"b\\\\c\\nd"},
+          {"{\"a\":{% if nix_ok | default(true) %}\"{% endif %}{{ \"x\" }}\"", "{\"a\":\"x\""},
+          {"{\"a\":{% if nix_ok | default(true) %}\"{% endif %}{{ raw(age) }}\"", "{\"a\":\"29\""},
           {"text \"{{ quote }}\"", "text \"a\"b\\c\nd\""},
           {"{{ brother }} \"{{ quote }}\"", "{\"name\":\"Chris\",\"daughters\":[\"Maria\",\"Helen\"]} \"a\"b\\c\nd\""},
       },
       options);
   options.landing = Landing::kJson;
   Check({{"\"{{ quote }}\"", "\"a\\\"b\\\\c\\nd\""}}, options);
+}
+
+TEST(Landing, TextOutsideQuotesMustBeOneJsonValue) {
+  TemplateOptions options;
+  options.landing = Landing::kBody;
+  auto render = [&](std::string_view text, std::string_view value) {
+    std::string json;
+    AppendJsonEscaped(value, &json);
+    return RenderText(text, "{\"t\":\"" + json + "\",\"null\":null,\"list\":[1,2]}", options);
+  };
+  const std::string refused = "error: variable \"t\" stands outside quotes, so its text must be JSON";
+  for (const char* good : {"42", "-1.5e3", "true", "null", " [1, {\"a\": 2}] ", "\"x\\n\\u00e9\"", "{}"}) {
+    EXPECT_EQ(render("{\"a\": {{ t }}}", good), "{\"a\": " + std::string(good) + "}");
+    EXPECT_EQ(render("{\"a\": {{ default(t, 1) }}}", good), "{\"a\": " + std::string(good) + "}");
+  }
+  for (const char* bad : {"", " ", "1, \"role\": \"admin\"", "x", "01", "1 2", "[1", "{\"a\":}", "\"\\x\"",
+                          "\"\\ud800\"", "\"a\" \"b\"", "nul"}) {
+    EXPECT_EQ(render("{\"a\": {{ t }}}", bad), refused) << bad;
+    EXPECT_EQ(render("{\"a\": {{ default(t, 1) }}}", bad), refused) << bad;
+    EXPECT_EQ(render("{\"a\": {{ t if true else 1 }}}", bad), refused) << bad;
+    EXPECT_EQ(render("{\"a\": {{ trim(t) }}}", bad),
+              "error: the result of trim() stands outside quotes, so its text must be JSON");
+    EXPECT_EQ(render("{\"a\": {{ t + \"\" }}}", bad),
+              "error: the value stands outside quotes, so its text must be JSON");
+  }
+  // The template's own text may be anything.
+  EXPECT_EQ(render("[1{{ \", 2\" if true else \"\" }}{{ default(nope, \",\") }}{{ \"3\" }}]", ""), "[1, 2,3]");
+  EXPECT_EQ(render("[{{ default(nope, list) }}{{ default(nope, nix) if false else \"\" }}]", ""), "[[1,2]]");
+  EXPECT_EQ(render("[{{ default(null, 7) }},{{ default(nope, default(null, \"8\")) }}]", ""), "[7,8]");
+  EXPECT_EQ(render("[{{ default(nope, t) }}]", "x"), refused);
+  EXPECT_EQ(render("[{{ raw(join(list, \",\")) }}]", ""), "[1,2]");
+}
+
+// Where a value lands must be known: it is escaped accordingly.
+TEST(Landing, BranchesAndLoopsKeepTheirQuotes) {
+  TemplateOptions options;
+  options.landing = Landing::kBody;
+  auto unsure = [](const char* place) {
+    return std::string(place) +
+           " whether this is inside quotes depends on a condition before it: let each branch close the quotes that it "
+           "opens, or write raw(...)";
+  };
+  auto render = [&](std::string_view text) { return RenderText(text, kData, options); };
+  EXPECT_EQ(render("[{% if age %}\"{% endif %}{{ quote }}{{ age }}]"), unsure("1:29"));
+  EXPECT_EQ(render("[{% if age %}\"{% else %}{% endif %}\"x\": \"{{ quote }}\"]"), unsure("1:45"));
+  EXPECT_EQ(render("[{% if age %}\"a{% else %}\"b{% endif %}{{ quote }}\"]"), "[\"aa\\\"b\\\\c\\nd\"]");
+  EXPECT_EQ(render("[\"{% for n in names %}{{ n }}\",\"{% endfor %}\"]"), "[\"Jeff\",\"Seb\",\"Peter\",\"Tom\",\"\"]");
+  const std::string loop = "1:5 the text of the loop must end as it begins: inside quotes, or outside of them";
+  EXPECT_EQ(render("[{% for n in names %}{{ n }}\"{% endfor %}]"), loop);
+  EXPECT_EQ(render("[{% for n in names %}{% if n %}\"{% endif %}{% endfor %}]"), loop);
+  options.landing = Landing::kPath;
+  EXPECT_EQ(render("/{% for n in names %}{{ n }}?{% endfor %}"),
+            "1:5 the text of the loop must not hold the \"?\" that begins the query");
+  EXPECT_EQ(render("/?{% for n in names %}{{ n }}?{% endfor %}"), "/?Jeff?Seb?Peter?Tom?");
 }
 
 TEST(Landing, PathAndQuery) {

@@ -104,18 +104,73 @@ void Compiler::ResolvePaths() {
   }
 }
 
+void Compiler::BindFallback(uint32_t index) {
+  Program::Path& path = program_->paths[index];
+  if (path.part_count != 1 || path.slot >= 0 || !path.fallback || path.variable.parameter >= 0) return;
+  const std::string_view name = path.variable.text;
+  const auto field = std::find(std::begin(kLoopFields), std::end(kLoopFields), name);
+  if (field != std::end(kLoopFields)) {
+    // Of the innermost loop over an array.
+    for (size_t level = scopes_.size(); level-- > 0;) {
+      if (!scopes_[level].key.empty()) continue;
+      path.loop = static_cast<int>(level % kMaxLoops);
+      path.field = static_cast<LoopField>(field - std::begin(kLoopFields));
+      return;
+    }
+    return;
+  }
+  const FunctionInfo* function = FindFunction(name);
+  if (function == nullptr || function->max_args != 0) return;
+  path.function = static_cast<int>(function->id);
+  open_paths_.back().required = false;
+}
+
+// Pops the value of `expr`.
+void Compiler::EmitTop(const Expr& expr, Emit mode) {
+  uint32_t name = 0;
+  if (mode == Emit::kJsonValue) {
+    std::string text = "the value";
+    if (expr.kind == Expr::Kind::kVariable) text = "variable \"" + std::string(expr.text) + "\"";
+    if (expr.kind == Expr::Kind::kCall) text = "the result of " + std::string(GetFunction(expr.fn).name) + "()";
+    program_->texts.push_back(program_->arena.Copy(text));
+    name = static_cast<uint32_t>(program_->texts.size());
+  }
+  Add(Op::kEmit, expr.offset, -1, name, 0, static_cast<uint8_t>(mode));
+}
+
 void Compiler::GenerateSubstitution(const Expr& expr) {
+  const bool ternary = expr.kind == Expr::Kind::kTernary;
+  const bool with_default = expr.kind == Expr::Kind::kCall && expr.fn == Fn::kDefault;
+  // Each possible value is written by itself: text of the template's own need not be JSON.
+  if (landing_ == Landing::kJson && !state_.in_string && (ternary || with_default)) {
+    Generate(*expr.args[0], with_default);
+    uint32_t branch = Add(ternary ? Op::kJumpIfFalse : Op::kJumpIfFound, expr.offset, -1);
+    ++conditional_;
+    GenerateSubstitution(*expr.args[1]);
+    uint32_t to_end = Add(Op::kJump, expr.offset, 0);
+    PatchToHere(branch);
+    if (ternary) {
+      GenerateSubstitution(*expr.args[2]);
+    } else {
+      ++stack_;
+      EmitTop(*expr.args[0], EmitModeFor(*expr.args[0]));
+    }
+    --conditional_;
+    PatchToHere(to_end);
+    return;
+  }
   Emit mode = EmitModeFor(expr);
   if (expr.kind == Expr::Kind::kVariable && !(expr.parts[0] == "loop" && !scopes_.empty())) {
     uint32_t path = AddPath(expr.text, expr.parts, expr.part_count, true);
+    BindFallback(path);
     Add(Op::kEmitVariable, expr.offset, 0, path, 0, static_cast<uint8_t>(mode));
     return;
   }
   Generate(expr, false);
-  Add(Op::kEmit, expr.offset, -1, 0, 0, static_cast<uint8_t>(mode));
+  EmitTop(expr, mode);
 }
 
-Emit Compiler::EmitModeFor(const Expr& expr) const {
+Emit Compiler::EmitModeFor(const Expr& expr) {
   bool path = landing_ == Landing::kPath && !state_.in_query;
   bool query = landing_ == Landing::kQuery || (landing_ == Landing::kPath && state_.in_query);
   if (expr.kind == Expr::Kind::kCall) {
@@ -138,8 +193,20 @@ Emit Compiler::EmitModeFor(const Expr& expr) const {
     return Emit::kPath;
   }
   if (query) return Emit::kQuery;
-  if (landing_ == Landing::kJson) return state_.in_string ? Emit::kJsonString : Emit::kJsonValue;
-  return Emit::kRaw;
+  if (landing_ != Landing::kJson) return Emit::kRaw;
+  const bool own_text = expr.kind == Expr::Kind::kConstant && expr.value.is_string();
+  if (state_.unsure) {
+    if (!own_text && !told_unsure_) {
+      errors_->Add(expr.offset,
+                   "whether this is inside quotes depends on a condition before it: let each branch close the quotes "
+                   "that it opens, or write raw(...)");
+    }
+    told_unsure_ = told_unsure_ || !own_text;
+    return Emit::kRaw;
+  }
+  if (state_.in_string) return Emit::kJsonString;
+  const bool is_json = expr.kind == Expr::Kind::kCall && expr.fn == Fn::kJson;
+  return own_text || is_json ? Emit::kRaw : Emit::kJsonValue;
 }
 
 void Compiler::Generate(const Expr& expr, bool maybe) {
@@ -191,6 +258,7 @@ void Compiler::GenerateVariable(const Expr& expr, bool maybe) {
     return;
   }
   uint32_t path = AddPath(expr.text, expr.parts, expr.part_count, !maybe);
+  BindFallback(path);
   Add(maybe ? Op::kMaybeVariable : Op::kVariable, expr.offset, 1, path);
 }
 

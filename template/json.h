@@ -23,11 +23,14 @@ constexpr uint16_t kMaxJsonDepth = 128;
 // would take more than `memory` bytes, of the arena and while reading.
 bool ReadJson(std::string_view text, Arena* arena, Value* value, JsonError* error, size_t memory = SIZE_MAX);
 
+// Whether ReadJson would read it; takes no memory.
+bool IsJson(std::string_view text);
+
 // The length of the number at the start of `text` by the grammar of JSON, 0 if there is none.
 size_t JsonNumberLength(std::string_view text, bool* integral);
 
 // Reads the part of a string between its quotes, `text` being known to hold no raw quote. The result is a view into
-// `text` or lives in the arena.
+// `text` or lives in the arena. Without an arena it is only looked at, and `out` stays as it is.
 bool UnescapeJson(std::string_view text, Arena* arena, std::string_view* out, JsonError* error);
 
 // Appends without the quotes around. Bytes that are not UTF-8 become U+FFFD.

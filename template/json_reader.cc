@@ -89,6 +89,7 @@ const char* SkipPlain(const char* p, const char* end) {
 
 class Reader {
  public:
+  // Without an arena the text is looked at, and no value is made.
   Reader(std::string_view text, Arena* arena, JsonError* error, size_t memory)
       : begin_(text.data()), p_(begin_), end_(begin_ + text.size()), arena_(arena), error_(error), memory_{memory} {}
 
@@ -184,7 +185,7 @@ class Reader {
       *out = raw;
       return true;
     }
-    if (!memory_.Take(raw.size() + Arena::kAlign)) return TooLarge();
+    if (arena_ != nullptr && !memory_.Take(raw.size() + Arena::kAlign)) return TooLarge();
     JsonError inner;
     if (UnescapeJson(raw, arena_, out, &inner)) return true;
     p_ = start + inner.offset;
@@ -204,7 +205,7 @@ class Reader {
         if (p_ == end_) return Fail("the array does not end");
         Value item;
         if (!ReadValue(&item, static_cast<uint16_t>(depth + 1))) return false;
-        if (!items_.Push(item)) return TooLarge();
+        if (arena_ != nullptr && !items_.Push(item)) return TooLarge();
         SkipSpace();
         if (p_ == end_) return Fail("the array does not end");
         if (*p_ == ']') break;
@@ -213,6 +214,7 @@ class Reader {
       }
       ++p_;
     }
+    if (arena_ == nullptr) return true;
     uint32_t count = items_.size() - first;
     if (!memory_.Take(count * sizeof(Value))) return TooLarge();
     Value* items = arena_->New<Value>(count);
@@ -242,7 +244,7 @@ class Reader {
         SkipSpace();
         if (p_ == end_) return Fail("expected a value");
         if (!ReadValue(&member.value, static_cast<uint16_t>(depth + 1))) return false;
-        if (!members_.Push(member)) return TooLarge();
+        if (arena_ != nullptr && !members_.Push(member)) return TooLarge();
         SkipSpace();
         if (p_ == end_) return Fail("the object does not end");
         if (*p_ == '}') break;
@@ -251,6 +253,7 @@ class Reader {
       }
       ++p_;
     }
+    if (arena_ == nullptr) return true;
     uint32_t count = members_.size() - first;
     if (!memory_.Take(ObjectBytes(count))) return TooLarge();
     *value = MakeObject(arena_, members_.data() + first, count);
@@ -286,6 +289,12 @@ bool ReadJson(std::string_view text, Arena* arena, Value* value, JsonError* erro
   return Reader(text, arena, error, memory).Document(value);
 }
 
+bool IsJson(std::string_view text) {
+  Value value;
+  JsonError error;
+  return Reader(text, nullptr, &error, 0).Document(&value);
+}
+
 size_t JsonNumberLength(std::string_view text, bool* integral) {
   size_t i = 0;
   auto digit = [&] { return i < text.size() && text[i] >= '0' && text[i] <= '9'; };
@@ -315,8 +324,11 @@ size_t JsonNumberLength(std::string_view text, bool* integral) {
 
 bool UnescapeJson(std::string_view text, Arena* arena, std::string_view* out, JsonError* error) {
   // An escape is never shorter than what it stands for, so the result fits in the same number of bytes.
-  char* to = arena->New<char>(text.size());
+  char* to = arena == nullptr ? nullptr : arena->New<char>(text.size());
   size_t size = 0;
+  auto put = [&](uint32_t byte) {
+    if (to != nullptr) to[size++] = static_cast<char>(byte);
+  };
   const char* p = text.data();
   const char* end = p + text.size();
   auto fail = [&](const char* message) {
@@ -326,7 +338,7 @@ bool UnescapeJson(std::string_view text, Arena* arena, std::string_view* out, Js
   };
   while (p < end) {
     if (*p != '\\') {
-      to[size++] = *p++;
+      put(static_cast<unsigned char>(*p++));
       continue;
     }
     if (end - p < 2) return fail("the escape does not end");
@@ -335,22 +347,22 @@ bool UnescapeJson(std::string_view text, Arena* arena, std::string_view* out, Js
       case '"':
       case '\\':
       case '/':
-        to[size++] = c;
+        put(static_cast<unsigned char>(c));
         break;
       case 'b':
-        to[size++] = '\b';
+        put('\b');
         break;
       case 'f':
-        to[size++] = '\f';
+        put('\f');
         break;
       case 'n':
-        to[size++] = '\n';
+        put('\n');
         break;
       case 'r':
-        to[size++] = '\r';
+        put('\r');
         break;
       case 't':
-        to[size++] = '\t';
+        put('\t');
         break;
       case 'u': {
         int unit = CodeUnit(p, end);
@@ -365,19 +377,19 @@ bool UnescapeJson(std::string_view text, Arena* arena, std::string_view* out, Js
           used = 12;
         }
         if (code_point < 0x80) {
-          to[size++] = static_cast<char>(code_point);
+          put(code_point);
         } else if (code_point < 0x800) {
-          to[size++] = static_cast<char>(0xc0 | (code_point >> 6));
-          to[size++] = static_cast<char>(0x80 | (code_point & 0x3f));
+          put(0xc0 | (code_point >> 6));
+          put(0x80 | (code_point & 0x3f));
         } else if (code_point < 0x10000) {
-          to[size++] = static_cast<char>(0xe0 | (code_point >> 12));
-          to[size++] = static_cast<char>(0x80 | ((code_point >> 6) & 0x3f));
-          to[size++] = static_cast<char>(0x80 | (code_point & 0x3f));
+          put(0xe0 | (code_point >> 12));
+          put(0x80 | ((code_point >> 6) & 0x3f));
+          put(0x80 | (code_point & 0x3f));
         } else {
-          to[size++] = static_cast<char>(0xf0 | (code_point >> 18));
-          to[size++] = static_cast<char>(0x80 | ((code_point >> 12) & 0x3f));
-          to[size++] = static_cast<char>(0x80 | ((code_point >> 6) & 0x3f));
-          to[size++] = static_cast<char>(0x80 | (code_point & 0x3f));
+          put(0xf0 | (code_point >> 18));
+          put(0x80 | ((code_point >> 12) & 0x3f));
+          put(0x80 | ((code_point >> 6) & 0x3f));
+          put(0x80 | (code_point & 0x3f));
         }
         p += used;
         continue;
@@ -387,7 +399,7 @@ bool UnescapeJson(std::string_view text, Arena* arena, std::string_view* out, Js
     }
     p += 2;
   }
-  *out = {to, size};
+  if (to != nullptr) *out = {to, size};
   return true;
 }
 

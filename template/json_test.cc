@@ -66,6 +66,15 @@ TEST(Json, StopsReadingWhenTheMemoryIsUsedUp) {
   EXPECT_FALSE(error.too_large);
 }
 
+TEST(Json, IsLookedAtWithoutReading) {
+  for (const char* good : {"1", " [1,{\"a\":\"\\n\\u00e9\",\"a\":[]}] ", "\"\"", "null"})
+    EXPECT_TRUE(IsJson(good)) << good;
+  for (const char* bad : {"", "[1", "{\"a\"}", "\"\\q\"", "1,2", "\"\\udc00\"", "\"\x80\""})
+    EXPECT_FALSE(IsJson(bad)) << bad;
+  EXPECT_TRUE(IsJson(std::string(kMaxJsonDepth, '[') + std::string(kMaxJsonDepth, ']')));
+  EXPECT_FALSE(IsJson(std::string(kMaxJsonDepth + 1, '[') + std::string(kMaxJsonDepth + 1, ']')));
+}
+
 TEST(Json, Refuses) {
   struct Case {
     std::string text;

@@ -214,6 +214,33 @@ TEST(Language, Loops) {
   });
 }
 
+TEST(Language, LoopFieldsByTheirBareNames) {
+  Check({
+      {"{% for n in names %}{{ n }}{% if not is_last %},{% endif %}{% endfor %}", "Jeff,Seb"},
+      {"{% for n in names %}{{ index }}{{ index1 }}{{ is_first }}{{ is_last }};{% endfor %}",
+       "01truefalse;12falsetrue;"},
+      {"{% for n in vars %}{% for k, v in relatives %}{{ index }}{% endfor %}{% endfor %}", "000111222333444555666"},
+      {"{% for n in vars %}{% for m in names %}{{ index }}{% endfor %}{{ index }};{% endfor %}",
+       "010;011;012;013;014;015;016;"},
+      {"{% for index in names %}{{ index }}{% endfor %}", "JeffSeb"},
+      {"{% set index = 7 %}{% for n in names %}{{ index }}{% endfor %}", "77"},
+      {"{% for n in names %}{% set x = index + 1 %}{{ x }}{{ default(index, 9) }}{% endfor %}", "1021"},
+      {"{% for k, v in relatives %}{{ index }}{% endfor %}", "error: variable \"index\" is missing"},
+      {"{{ is_last }}", "error: variable \"is_last\" is missing"},
+      {"{% for n in names %}{{ index.x }}{% endfor %}", "error: variable \"index.x\" is missing"},
+  });
+  EXPECT_EQ(RenderText("{% for n in l %}{{ index }}{% endfor %}", R"({"l":[1,2],"index":"i"})"), "ii");
+}
+
+TEST(Language, FunctionsWithoutArgumentsByTheirBareNames) {
+  EXPECT_EQ(RenderText("{{ context }}{{ length(context) }}{{ default(context, 1) }}", R"({"a":1})"),
+            "{\"a\":1}1{\"a\":1}");
+  EXPECT_EQ(RenderText("{{ context }}", R"({"context":"c"})"), "c") << "a field of that name comes first";
+  EXPECT_EQ(RenderText("{{ body }}|", "{}"), "|");
+  EXPECT_EQ(RenderText("{{ length }}", "{}"), "error: variable \"length\" is missing");
+  EXPECT_EQ(RenderText("{{ exists(\"context\") }}", "{}"), "false");
+}
+
 TEST(Language, Conditions) {
   Check({
       {"{% if is_happy %}{% endif %}", ""},

@@ -71,16 +71,25 @@ class Machine {
         return true;
       }
     }
-    if (run_.context->Find(path.variable, run_.arena, value)) return true;
-    return run_.FailData();
+    if (!run_.context->Find(path.variable, run_.arena, value)) return run_.FailData();
+    if (!value->missing()) return true;
+    if (path.loop >= 0) *value = LoopValue(path.loop, path.field);
+    return path.function < 0 || CallFunction(static_cast<Fn>(path.function), {}, true, &run_, value);
+  }
+
+  bool NotJson(std::string_view what) {
+    return run_.Fail(Kind::kValue, std::string(what) + " stands outside quotes, so its text must be JSON");
+  }
+
+  // Text of the message outside quotes could add fields of its own.
+  bool IsOneJson(const Value& text) {
+    run_.budget->Spend(text.size / 16);
+    return IsJson(text.view());
   }
 
   bool Append(const Value& value, Emit mode) {
     if (mode == Emit::kRaw) return AppendText(value, OutputLimit(), out_) || WithinLimits();
-    if (mode == Emit::kJsonValue) {
-      return (value.is_string() ? AppendText(value, OutputLimit(), out_) : AppendJson(value, OutputLimit(), out_)) ||
-             WithinLimits();
-    }
+    if (mode == Emit::kJsonValue) return AppendJson(value, OutputLimit(), out_) || WithinLimits();
     std::string buffer;
     std::string_view text;
     if (value.is_string() || value.type == Type::kNumber) {
@@ -112,7 +121,7 @@ class Machine {
   bool Operator(Op op);
   bool CallStep(const Instruction& in);
   bool ExistsByName(const Value& name, Value* result);
-  void PushLoopField(const Instruction& in);
+  Value LoopValue(int level, LoopField field);
   bool ForBegin(const Instruction& in);
   bool ForNext(const Instruction& in);
   void Bind(const Program::Loop& loop, const LoopFrame& frame);
@@ -142,13 +151,27 @@ bool Machine::Step(const Instruction& in) {
     case Op::kText:
       out_->append(program_.texts[in.a]);
       return true;
-    case Op::kEmit:
-      return Append(Pop(), static_cast<Emit>(in.mode));
+    case Op::kEmit: {
+      const Value& value = Pop();
+      auto mode = static_cast<Emit>(in.mode);
+      if (mode == Emit::kJsonValue && value.is_string()) {
+        if (!IsOneJson(value)) return NotJson(program_.texts[in.a - 1]);
+        mode = Emit::kRaw;
+      }
+      return Append(value, mode);
+    }
     case Op::kEmitVariable: {
       Value value;
       if (!Find(program_.paths[in.a], &value)) return false;
       if (value.missing()) return Missing(program_.paths[in.a].variable);
-      return Append(value, static_cast<Emit>(in.mode));
+      auto mode = static_cast<Emit>(in.mode);
+      if (mode == Emit::kJsonValue && value.is_string()) {
+        if (!IsOneJson(value)) {
+          return NotJson("variable \"" + std::string(program_.paths[in.a].variable.text) + "\"");
+        }
+        mode = Emit::kRaw;
+      }
+      return Append(value, mode);
     }
     case Op::kConstant:
       Push(program_.constants[in.a]);
@@ -168,7 +191,7 @@ bool Machine::Step(const Instruction& in) {
       return true;
     }
     case Op::kLoop:
-      PushLoopField(in);
+      Push(LoopValue(in.mode, static_cast<LoopField>(in.b)));
       return true;
     case Op::kIndex:
     case Op::kMaybeIndex: {
@@ -191,7 +214,7 @@ bool Machine::Step(const Instruction& in) {
       if (!Truthy(Pop())) pc_ = in.a;
       return true;
     case Op::kJumpIfFound:
-      if (Top().missing()) {
+      if (Top().missing() || Top().type == Type::kNull) {
         Pop();
       } else {
         pc_ = in.a;
@@ -309,26 +332,26 @@ bool Machine::ExistsByName(const Value& name, Value* result) {
   return true;
 }
 
-void Machine::PushLoopField(const Instruction& in) {
-  const LoopFrame& frame = loops_[in.mode];
+Value Machine::LoopValue(int level, LoopField field) {
+  const LoopFrame& frame = loops_[level];
   Value index = Value::Int(frame.index);
   Value index1 = Value::Int(int64_t{frame.index} + 1);
   Value first = Value::Bool(frame.index == 0);
   Value last = Value::Bool(frame.index + 1 == frame.sequence.size);
-  switch (static_cast<LoopField>(in.b)) {
+  switch (field) {
     case LoopField::kIndex:
-      return Push(index);
+      return index;
     case LoopField::kIndex1:
-      return Push(index1);
+      return index1;
     case LoopField::kIsFirst:
-      return Push(first);
+      return first;
     case LoopField::kIsLast:
-      return Push(last);
-    case LoopField::kAll: {
-      Member members[] = {{"index", index}, {"index1", index1}, {"is_first", first}, {"is_last", last}};
-      return Push(MakeObject(run_.arena, members, 4));
-    }
+      return last;
+    case LoopField::kAll:
+      break;
   }
+  Member members[] = {{"index", index}, {"index1", index1}, {"is_first", first}, {"is_last", last}};
+  return MakeObject(run_.arena, members, 4);
 }
 
 void Machine::Bind(const Program::Loop& loop, const LoopFrame& frame) {

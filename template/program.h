@@ -14,7 +14,7 @@ namespace gloo::tmpl {
 
 enum class Op : uint8_t {
   kText,           // append texts[a]
-  kEmit,           // pop, append as `mode` says
+  kEmit,           // pop, append as `mode` says; errors call it texts[a - 1]
   kEmitVariable,   // append paths[a] as `mode` says
   kConstant,       // push constants[a]
   kVariable,       // push paths[a]; an error if it is missing
@@ -41,7 +41,7 @@ enum class Op : uint8_t {
   kIn,
   kJump,         // to a
   kJumpIfFalse,  // pop; to a
-  kJumpIfFound,  // to a if the top is not missing, else pop
+  kJumpIfFound,  // to a if the top is neither missing nor null, else pop
   kCall,         // function a with b arguments
   kMaybeCall,    // the same, may give a missing value
   kArray,        // pop a elements
@@ -51,6 +51,7 @@ enum class Op : uint8_t {
   kSet,          // pop; assign sets[a]
 };
 
+// kJsonValue: outside quotes, where a string must be JSON itself.
 enum class Emit : uint8_t { kRaw, kJsonString, kJsonValue, kPath, kQuery };
 
 enum class LoopField : uint16_t { kIndex, kIndex1, kIsFirst, kIsLast, kAll };
@@ -72,6 +73,10 @@ struct Program {
     uint32_t part_count = 0;
     int slot = -1;         // of a loop variable or one that is set
     bool fallback = true;  // the data is looked into when the slot does not have it
+    // What a bare name is when the data does not have it either, -1 if nothing.
+    int loop = -1;  // `field` of the loop at this level
+    LoopField field = LoopField::kIndex;
+    int function = -1;  // of no arguments
   };
   struct Loop {
     int key_slot = -1;

@@ -21,7 +21,7 @@ struct Program;
 enum class Landing {
   kText,   // not at all
   kBody,   // as kJson if the template's own text begins with "{" or "[", else as kText
-  kJson,   // inside quotes escaped for JSON; outside numbers, objects and so on as JSON, strings as they are
+  kJson,   // inside quotes escaped for JSON; outside as JSON, where a string must be JSON itself and stays as it is
   kPath,   // %XX for what a path segment may not hold; after a "?" of the template's text as kQuery
   kQuery,  // all but unreserved characters as %XX, in the template's own text too
 };

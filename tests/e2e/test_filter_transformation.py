@@ -24,7 +24,7 @@ TRANSFORMATIONS = {
     "both": {"request": {"body": "{\"q\":\"{{ q }}\"}"},
              "response": {"body": "{\"r\":\"{{ r }}\",\"p\":\"{{ request_header(\":path\") }}\"}"}},
     "status": {"response": {"headers": [{"name": ":status", "value": "418"}, {"name": "x-r", "value": "1"}]}},
-    "big": {"request": {"body": "[{{ body() }}]"}, "response": {"body": "[{{ body() }}]"}, "max_body_bytes": 8 << 20},
+    "big": {"request": {"body": "[{{ raw(body()) }}]"}, "response": {"body": "[{{ raw(body()) }}]"}, "max_body_bytes": 8 << 20},
     "tohead": {"request": {"method": "HEAD"}},
     "toget": {"request": {"method": "GET"}},
 }
