@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <deque>
+#include <list>
 #include <utility>
 #include <vector>
 
@@ -42,7 +42,7 @@ class Headers : public tmpl::HeaderSource {
  private:
   const abi::EnvoyFilterPtr envoy_;
   const HeaderType type_;
-  mutable std::deque<std::string> joined_;  // a deque, for its elements stay where they are
+  mutable std::list<std::string> joined_;  // a list: its elements stay where they are, and none costs nothing
 };
 
 // The request's headers as the client sent them, for the templates of the response.

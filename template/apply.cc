@@ -42,6 +42,8 @@ size_t BodyMemory(size_t max_body_bytes) {
   return std::max(kLeast, std::min(max_body_bytes, SIZE_MAX / kTimes) * kTimes);
 }
 
+bool IsBlankOrControl(unsigned char c) { return c <= ' ' || c == 0x7f; }
+
 bool IsStatus(std::string_view text) {
   return text.size() == 3 && text[0] >= '2' && text[0] <= '5' && IsDigit(text[1]) && IsDigit(text[2]);
 }
@@ -80,7 +82,7 @@ struct CompiledMessage::Work {
 
 bool CompiledMessage::Render(const Template& t, Work* work, std::string* out) const {
   if (const std::string* constant = t.constant()) {
-    *out = *constant;
+    out->append(*constant);
     return true;
   }
   RenderError error;
@@ -97,6 +99,8 @@ void CompiledMessage::Apply(const HeaderSource& headers, const HeaderSource* req
     return;
   }
   Work work(*this, headers, request_headers, body, outcome);
+  // Method, path and content type besides.
+  outcome->set_headers.reserve(headers_.size() + 3);
   ApplyMethod(&work) && ApplyPath(&work) && ApplyHeaders(&work) && ApplyBody(&work);
 }
 
@@ -115,13 +119,12 @@ bool CompiledMessage::ApplyPath(Work* work) const {
   if (path_ == nullptr) {
     path = work->headers.Get(":path").value_or("/");
   } else {
+    path.reserve(path_->size());
     if (!Render(*path_, work, &path)) return false;
     if (!path.starts_with('/')) return work->Fail(kBadRequest, "the path would not begin with \"/\"");
     if (path_->constant() == nullptr) {
-      for (char c : path) {
-        if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f') {
-          return work->Fail(kBadRequest, "the path would hold a space or a control character");
-        }
+      if (std::any_of(path.begin(), path.end(), IsBlankOrControl)) {
+        return work->Fail(kBadRequest, "the path would hold a space or a control character");
       }
       if (HasDotSegment(path)) return work->Fail(kBadRequest, "the path would hold a \".\" or \"..\" segment");
     }
@@ -132,46 +135,55 @@ bool CompiledMessage::ApplyPath(Work* work) const {
 }
 
 bool CompiledMessage::SetQuery(Work* work, std::string* path) const {
-  size_t question = path->find('?');
-  std::string query = question == std::string::npos ? "" : path->substr(question + 1);
-  path->resize(std::min(path->size(), question));
+  std::string_view old = *path;
+  size_t question = old.find('?');
+  std::string_view rest = question == std::string_view::npos ? std::string_view() : old.substr(question + 1);
+  std::string out;
+  size_t size = path->size();
+  for (const Named& set : query_) size += set.name.size() + set.value->size() + 2;
+  out.reserve(size);
+  out.append(old.substr(0, question));
   char separator = '?';
-  auto append = [&](std::string_view pair) {
-    path->push_back(separator);
-    path->append(pair);
-    separator = '&';
-  };
   // What is there and is not set anew stays as it is written.
-  std::string_view rest = query;
-  std::string name;
   while (!rest.empty()) {
     std::string_view pair = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
-    name.clear();
-    AppendUrlDecoded(pair.substr(0, pair.find('=')), true, &name);
-    bool replaced = std::any_of(query_.begin(), query_.end(), [&](const Named& set) { return set.name == name; });
-    if (!pair.empty() && !replaced) append(pair);
-  }
-  std::string value;
-  for (const Named& set : query_) {
-    value.clear();
-    if (!Render(*set.value, work, &value)) return false;
-    if (value.empty()) continue;
-    for (char c : value) {
-      if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f') {
-        return work->Fail(kBadRequest,
-                          "the query parameter \"" + set.name + "\" would hold a space or a control character");
-      }
+    if (pair.empty()) continue;
+    std::string_view name = pair.substr(0, pair.find('='));
+    if (name.find_first_of("%+") != std::string_view::npos) {
+      char* decoded = work->arena.New<char>(name.size());
+      name = {decoded, UrlDecode(name, true, decoded)};
     }
-    std::string pair;
-    AppendUrlEncoded(set.name, &pair);
-    append(pair + "=" + value);
+    if (std::any_of(query_.begin(), query_.end(), [&](const Named& set) { return set.name == name; })) continue;
+    out.push_back(separator);
+    out.append(pair);
+    separator = '&';
   }
+  for (const Named& set : query_) {
+    const size_t before = out.size();
+    out.push_back(separator);
+    AppendUrlEncoded(set.name, &out);
+    out.push_back('=');
+    const size_t begin = out.size();
+    if (!Render(*set.value, work, &out)) return false;
+    const std::string_view value = std::string_view(out).substr(begin);
+    if (value.empty()) {
+      out.resize(before);
+      continue;
+    }
+    if (std::any_of(value.begin(), value.end(), IsBlankOrControl)) {
+      return work->Fail(kBadRequest,
+                        "the query parameter \"" + set.name + "\" would hold a space or a control character");
+    }
+    separator = '&';
+  }
+  *path = std::move(out);
   return true;
 }
 
 bool CompiledMessage::ApplyHeaders(Work* work) const {
   Outcome* outcome = work->outcome;
+  outcome->remove_headers.reserve(remove_headers_.size());
   for (const std::string& name : remove_headers_) {
     bool set = std::any_of(headers_.begin(), headers_.end(), [&](const Named& h) { return h.name == name; });
     if (!set) outcome->remove_headers.push_back(name);
@@ -205,6 +217,8 @@ bool CompiledMessage::ApplyBody(Work* work) const {
   auto is_content_type = [](const std::pair<std::string, std::string>& h) { return h.first == "content-type"; };
   if (body_ != nullptr) {
     std::string body;
+    // Most of what a template reads it writes, and little of a large body.
+    body.reserve(body_->size() + std::min<size_t>(work->context.Body().size(), 4 << 10));
     if (!Render(*body_, work, &body)) return false;
     if (body.empty()) {
       std::erase_if(outcome->set_headers, is_content_type);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string_view>
 #include <type_traits>
 
@@ -20,7 +21,7 @@ class Arena {
   ~Arena() {
     while (blocks_ != nullptr) {
       Block* previous = blocks_->previous;
-      std::free(blocks_);
+      ::operator delete(blocks_);
       blocks_ = previous;
     }
   }
@@ -67,7 +68,7 @@ class Arena {
     size_t size = blocks_ == nullptr ? kSmallestBlock : blocks_->size * 2;
     if (size > (4u << 20)) size = 4u << 20;
     if (size < bytes) size = bytes;
-    Block* block = static_cast<Block*>(std::malloc(sizeof(Block) + size));
+    Block* block = static_cast<Block*>(::operator new(sizeof(Block) + size, std::nothrow));
     if (block == nullptr) std::abort();
     block->previous = blocks_;
     block->size = size;

@@ -81,17 +81,17 @@ std::optional<std::string_view> QueryParameter(std::string_view path, std::strin
   if (query == std::string_view::npos) return std::nullopt;
   path.remove_prefix(query + 1);
   path = path.substr(0, path.find('#'));
-  std::string decoded;
+  auto decode = [arena](std::string_view text) {
+    if (text.find_first_of("%+") == std::string_view::npos) return text;
+    char* to = arena->New<char>(text.size());
+    return std::string_view(to, UrlDecode(text, true, to));
+  };
   while (!path.empty()) {
     std::string_view pair = path.substr(0, path.find('&'));
     path.remove_prefix(std::min(path.size(), pair.size() + 1));
     size_t equals = pair.find('=');
-    decoded.clear();
-    AppendUrlDecoded(pair.substr(0, equals), true, &decoded);
-    if (decoded != name) continue;
-    decoded.clear();
-    if (equals != std::string_view::npos) AppendUrlDecoded(pair.substr(equals + 1), true, &decoded);
-    return arena->Copy(decoded);
+    if (decode(pair.substr(0, equals)) != name) continue;
+    return decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
   }
   return std::nullopt;
 }

@@ -46,7 +46,7 @@ struct CompiledExtractor {
 // Fills values[first_parameter...] of each extractor; missing where it does not match.
 void Extract(std::span<const CompiledExtractor> extractors, const HeaderSource& headers, Arena* arena, Value* values);
 
-// The first query parameter `name` of a path, decoded into the arena.
+// The first query parameter `name` of a path, decoded: a view into the path or the arena.
 std::optional<std::string_view> QueryParameter(std::string_view path, std::string_view name, Arena* arena);
 
 }  // namespace gloo::tmpl

@@ -375,13 +375,15 @@ bool Call::Do() {
     case Fn::kHeader:
     case Fn::kRequestHeader: {
       if (!Text(0, &text)) return false;
-      std::string name;
-      if (id_ != Fn::kExtraction) {
-        for (char c : text) name.push_back(ToLower(c));
+      // A constant name is in lower case already.
+      if (id_ != Fn::kExtraction && std::any_of(text.begin(), text.end(), [](char c) { return ToLower(c) != c; })) {
+        char* name = run_->arena->New<char>(text.size());
+        std::transform(text.begin(), text.end(), name, ToLower);
+        text = {name, text.size()};
       }
       std::optional<std::string_view> found = id_ == Fn::kExtraction ? run_->context->Extraction(text)
-                                              : id_ == Fn::kHeader   ? run_->context->Header(name)
-                                                                     : run_->context->RequestHeader(name);
+                                              : id_ == Fn::kHeader   ? run_->context->Header(text)
+                                                                     : run_->context->RequestHeader(text);
       if (found.has_value()) return Give(Value::String(*found));
       return Give(maybe_ ? Value::Missing() : Value::String(""));
     }

@@ -39,6 +39,7 @@ const std::string* Template::constant() const { return program_->is_constant ? &
 bool Template::reads_data() const { return program_->reads_data; }
 bool Template::reads_request_header() const { return program_->reads_request_header; }
 const std::vector<std::string>& Template::required() const { return program_->required; }
+size_t Template::size() const { return program_->source.size(); }
 std::string_view Template::prefix() const { return program_->prefix; }
 
 std::unique_ptr<const Program> CompileProgram(std::string_view text, const TemplateOptions& options,

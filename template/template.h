@@ -130,6 +130,8 @@ class Template {
   bool reads_request_header() const;
   // Variables read in any case, without a default, that are no parameters.
   const std::vector<std::string>& required() const;
+  // Bytes of the template: about what a rendering has.
+  size_t size() const;
   // The template's own text, tags left out, begins with this; empty if a tag comes first.
   std::string_view prefix() const;
 
