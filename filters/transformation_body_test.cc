@@ -45,6 +45,32 @@ TEST_F(TransformationTest, ABodyThatWasOnlyReadGoesOnAsItCame) {
   EXPECT_EQ(stream->request.body, "ab");
 }
 
+TEST_F(TransformationTest, WhatSpeaksOfTheOldBodyGoesWithIt) {
+  transformation.needs_response_body = true;
+  transformation.response = [](const tmpl::HeaderSource&, std::string_view) {
+    tmpl::Outcome outcome = Body("new");
+    outcome.set_headers.emplace_back("digest", "sha-256=new");
+    return outcome;
+  };
+  const HeaderList headers{{":status", "200"},         {"etag", "\"1\""},     {"accept-ranges", "bytes"},
+                           {"content-md5", "b2xk"},    {"digest", "md5=old"}, {"content-digest", "md5=:b2xk:"},
+                           {"repr-digest", "md5=:o:"}, {"x-kept", "1"}};
+  auto stream = Stream();
+  stream->Request(kGet);
+  stream->Response(headers, {"old"});
+  for (const char* name : {"etag", "accept-ranges", "content-md5", "content-digest", "repr-digest"}) {
+    EXPECT_EQ(HeaderOf(stream->response.headers, name), "(none)") << name;
+  }
+  EXPECT_EQ(HeaderOf(stream->response.headers, "digest"), "sha-256=new");
+  EXPECT_EQ(HeaderOf(stream->response.headers, "x-kept"), "1");
+
+  transformation.response = [](const tmpl::HeaderSource&, std::string_view) { return Set("x", "y"); };
+  stream = Stream();
+  stream->Request(kGet);
+  stream->Response(headers, {"old"});
+  EXPECT_EQ(HeaderOf(stream->response.headers, "etag"), "\"1\"") << "the body was only read";
+}
+
 TEST_F(TransformationTest, TrailersEndABody) {
   transformation.needs_request_body = transformation.needs_response_body = true;
   transformation.request = transformation.response = Brackets();

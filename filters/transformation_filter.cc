@@ -107,8 +107,8 @@ std::string ValueMistake(std::string_view name, std::string_view value) {
         !std::isdigit(static_cast<unsigned char>(value[2]))) {
       return "the status is not a number from 200 to 599";
     }
-  } else if (has([](char c) { return c == '\r' || c == '\n' || c == '\0'; })) {
-    return "header \"" + std::string(name) + "\" contains a line break or a null";
+  } else if (!tmpl::IsHeaderValue(value)) {
+    return "header \"" + std::string(name) + "\" contains a control character";
   }
   return {};
 }
@@ -332,6 +332,13 @@ TransformationFilter::Result TransformationFilter::Run(Direction direction) {
 }
 
 void TransformationFilter::Apply(Direction direction, const tmpl::Outcome& outcome) {
+  if (outcome.body.has_value()) {
+    // They speak of the body that was; a template may set them anew.
+    for (const std::string_view name :
+         {"accept-ranges", "content-digest", "content-md5", "digest", "etag", "repr-digest"}) {
+      SetHeader(direction, name, ModuleBuffer::None());
+    }
+  }
   for (const std::string& name : outcome.remove_headers) {
     if (!name.starts_with(':') && !IsFraming(name)) SetHeader(direction, name, ModuleBuffer::None());
   }

@@ -192,8 +192,8 @@ bool CompiledMessage::ApplyHeaders(Work* work) const {
   for (const Named& header : headers_) {
     value.clear();
     if (!Render(*header.value, work, &value)) return false;
-    if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
-      return work->Fail(kBadRequest, "the header \"" + header.name + "\" would hold a line break or a zero byte");
+    if (!IsHeaderValue(value)) {
+      return work->Fail(kBadRequest, "the header \"" + header.name + "\" would hold a control character");
     }
     if (header.name == ":status" && !IsStatus(value)) {
       return work->Fail(kBadRequest, "the status would be \"" + value.substr(0, 40) + "\"");

@@ -21,6 +21,10 @@ std::string Quoted(std::string_view text) { return "\"" + std::string(text) + "\
 
 bool IsHeaderName(std::string_view name) { return !name.empty() && std::all_of(name.begin(), name.end(), IsTokenChar); }
 
+bool IsHeaderValue(std::string_view value) {
+  return std::none_of(value.begin(), value.end(), [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; });
+}
+
 class MessageCompiler {
  public:
   MessageCompiler(const MessageTemplates& templates, bool is_response, const TransformationConfig& config,
@@ -188,9 +192,8 @@ class MessageCompiler {
       if (other.name == name) return Fail(field, "stands twice");
     }
     auto value = CompileTemplate(field, text, Landing::kText);
-    if (value != nullptr && value->constant() != nullptr &&
-        value->constant()->find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
-      Fail(field, "a header cannot hold a line break or a zero byte");
+    if (value != nullptr && value->constant() != nullptr && !IsHeaderValue(*value->constant())) {
+      Fail(field, "a header cannot hold a control character");
     }
     message_->headers_.push_back({std::move(name), std::move(value)});
   }

@@ -78,6 +78,9 @@ struct CompileError {
 // The body of the local answer when a body has more than `limit` bytes (413, on responses 502).
 std::string TooLargeError(size_t limit, bool response);
 
+// A header's value holds no control character but tabs.
+bool IsHeaderValue(std::string_view value);
+
 // Whether a body with this content-encoding (all values of the header, joined by commas) is the body itself.
 bool IsIdentityEncoding(std::string_view content_encoding);
 

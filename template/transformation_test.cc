@@ -153,9 +153,12 @@ TEST(Transformation, Headers) {
             "set x-up: T-1\nset :authority: acme.internal\nremove authorization\nremove x-empty\n");
   t.headers = {{"x-a", "{{ a }}"}};
   EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"a":"x\r\nset-cookie: y"})"),
-            "status 400: bad request: the header \"x-a\" would hold a line break or a zero byte\n");
-  EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"a":"x\u0000"})"),
-            "status 400: bad request: the header \"x-a\" would hold a line break or a zero byte\n");
+            "status 400: bad request: the header \"x-a\" would hold a control character\n");
+  for (const char* control : {"\\u0000", "\\u001b[0m", "\\u007f", "\\n"}) {
+    EXPECT_EQ(Apply(Request(t), kJsonPost, "{\"a\":\"x" + std::string(control) + "\"}"),
+              "status 400: bad request: the header \"x-a\" would hold a control character\n");
+  }
+  EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"a":"x\ty\u00e9"})"), "set x-a: x\ty\u00e9\nremove authorization\nremove x-up\n");
   t.headers = {{":authority", "{{ default(a, \"\") }}"}};
   EXPECT_EQ(Apply(Request(t), kJsonPost, "{}"), "status 400: bad request: the header \":authority\" would be empty\n");
 }
@@ -350,7 +353,7 @@ TEST(Transformation, CompileErrors) {
             "request.headers[\":scheme2\"]: \":scheme2\" cannot be set; of the pseudo headers \":path\", \":method\", "
             "\":authority\" and \":scheme\" can\n"
             "request.headers[\"X-A\"]: stands twice\n"
-            "request.headers[\"x-b\"]: a header cannot hold a line break or a zero byte\n"
+            "request.headers[\"x-b\"]: a header cannot hold a control character\n"
             "request.headers[\"x-c\"]: line 1, column 3: expected a value, got the end of the template\n"
             "request.remove_headers[0]: \"a b\" is not the name of a header\n"
             "request.remove_headers[1]: \":path\" is not the name of a header\n"

@@ -57,7 +57,7 @@ void CheckOutcome(const Outcome& outcome, bool response) {
   }
   for (const auto& [name, value] : outcome.set_headers) {
     Check(!value.empty() || name == "content-type", "what is set is not empty");
-    Check(value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos, "no line break in a header");
+    Check(IsHeaderValue(value), "no control character in a header");
     for (const std::string& removed : outcome.remove_headers) Check(removed != name, "set or removed");
   }
 }
