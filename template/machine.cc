@@ -44,7 +44,7 @@ class Machine {
     const Limits& limits = program_.limits;
     size_t written = out_->size() - output_paid_;
     output_paid_ = out_->size();
-    if (!run_.budget->Spend(1 + written / 16)) return run_.FailLimit("work", limits.work);
+    if (!run_.budget->Spend(1 + written / 64)) return run_.FailLimit("work", limits.work);
     if (out_->size() - output_start_ > limits.output_bytes) return run_.FailLimit("output", limits.output_bytes);
     return run_.Reserve(0);
   }
@@ -83,7 +83,7 @@ class Machine {
 
   // Text of the message outside quotes could add fields of its own.
   bool IsOneJson(const Value& text) {
-    run_.budget->Spend(text.size / 16);
+    run_.budget->Spend(text.size / 64);
     return IsJson(text.view());
   }
 

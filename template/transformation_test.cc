@@ -158,7 +158,8 @@ TEST(Transformation, Headers) {
     EXPECT_EQ(Apply(Request(t), kJsonPost, "{\"a\":\"x" + std::string(control) + "\"}"),
               "status 400: bad request: the header \"x-a\" would hold a control character\n");
   }
-  EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"a":"x\ty\u00e9"})"), "set x-a: x\ty\u00e9\nremove authorization\nremove x-up\n");
+  EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"a":"x\ty\u00e9"})"),
+            "set x-a: x\ty\u00e9\nremove authorization\nremove x-up\n");
   t.headers = {{":authority", "{{ default(a, \"\") }}"}};
   EXPECT_EQ(Apply(Request(t), kJsonPost, "{}"), "status 400: bad request: the header \":authority\" would be empty\n");
 }
