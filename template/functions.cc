@@ -482,25 +482,6 @@ const FunctionInfo& GetFunction(Fn id) {
   return *std::find_if(std::begin(kFunctions), std::end(kFunctions), [&](const FunctionInfo& f) { return f.id == id; });
 }
 
-bool Run::Fail(RenderError::Kind kind, std::string message) {
-  error->kind = kind;
-  error->message = std::move(message);
-  return false;
-}
-
-bool Run::FailLimit(std::string_view what, uint64_t limit) {
-  return Fail(Kind::kLimit, "the template takes too much " + std::string(what) + ": more than " +
-                                std::to_string(limit) + (what == "work" ? " steps" : " bytes"));
-}
-
-bool Run::FailData() { return Fail(context->too_large() ? Kind::kLimit : Kind::kData, context->error()); }
-
-bool Run::Reserve(uint64_t bytes) {
-  const size_t used = arena->used() - memory_start;
-  if (used <= limits->memory_bytes && bytes <= limits->memory_bytes - used) return true;
-  return FailLimit("memory", limits->memory_bytes);
-}
-
 bool CallFunction(Fn id, std::span<const Value> args, bool maybe, Run* run, Value* result) {
   return Call(id, args, maybe, run, result).Do();
 }

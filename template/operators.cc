@@ -1,4 +1,4 @@
-// Arithmetic, `in` and indexing.
+// Arithmetic, `in` and indexing; what a run says when it fails.
 #include <cmath>
 
 #include "template/functions.h"
@@ -10,6 +10,25 @@ namespace {
 using Kind = RenderError::Kind;
 
 }  // namespace
+
+bool Run::Fail(RenderError::Kind kind, std::string message) {
+  error->kind = kind;
+  error->message = std::move(message);
+  return false;
+}
+
+bool Run::FailLimit(std::string_view what, uint64_t limit) {
+  return Fail(Kind::kLimit, "the template takes too much " + std::string(what) + ": more than " +
+                                std::to_string(limit) + (what == "work" ? " steps" : " bytes"));
+}
+
+bool Run::FailData() { return Fail(context->too_large() ? Kind::kLimit : Kind::kData, context->error()); }
+
+bool Run::Reserve(uint64_t bytes) {
+  const size_t used = arena->used() - memory_start;
+  if (used <= limits->memory_bytes && bytes <= limits->memory_bytes - used) return true;
+  return FailLimit("memory", limits->memory_bytes);
+}
 
 bool Index(const Value& container, const Value& key, Run* run, Value* result) {
   *result = Value::Missing();
