@@ -1,85 +1,105 @@
 #!/usr/bin/env python3
-"""Measures the gateway and prints one table.
+"""Measures the gateway and prints a table for each part; see docs/performance.md.
 
-Route propagation from rename() of the saved file to the first 200, at 100, 1,000 and 10,000 routes (ten a host, a host a
-file); start, memory and CPU of the control plane; CPU of Envoy per request with and without the transformation filter,
-and with Envoy's Lua filter doing the same.
+The figures, as CSV and as plots, and facts about the machine go to the folder given by --results.
 """
 
 import argparse
+import importlib
+import os
 import pathlib
 import shutil
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests/e2e")]
 
 import envoys  # noqa: E402
 import measure  # noqa: E402
-import propagation  # noqa: E402
-import transform  # noqa: E402
+import report  # noqa: E402
+
+# In this order; each is a file of bench/parts.
+PARTS = ["routes", "services", "start", "storm", "bighost", "transform"]
+# Takes minutes and gigabytes: only when it is asked for.
+ON_DEMAND = []
 
 
-def say(text):
-    print(f"==> {text}", file=sys.stderr, flush=True)
+class Context:
+    """What every part is given."""
+
+    def __init__(self, folder, options):
+        self.folder = folder
+        self.quick = options.quick
+        self.tiny = options.tiny
+        self.go_programs = pathlib.Path(options.peers) if options.peers else None
+        self.backend = envoys.backend(folder)
+
+    def say(self, text):
+        print(f"==> {time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+    def count(self, full):
+        """How many changes: fewer in a quick run."""
+        if self.tiny:
+            return 2
+        return max(10, full // 5) if self.quick else full
+
+    def sizes(self, full, quick):
+        if self.tiny:
+            return quick[:1]
+        return quick if self.quick else full
 
 
-def print_propagation(results):
-    print(f"\n{'routes':>8} {'change to 200':>22} {'gloo CPU':>10} {'gloo RSS':>9} {'Envoy RSS':>10} "
-          f"{'first start':>12} {'next start':>11}")
-    print(f"{'':>8} {'median':>10} {'p99':>11} {'a change':>10}")
-    for r in results:
-        print(f"{r['routes']:>8,} {r['median_ms']:>7.1f} ms {r['p99_ms']:>8.1f} ms {r['gloo_cpu_ms']:>7.2f} ms "
-              f"{r['gloo_rss_mb']:>6.0f} MB {r['envoy_rss_mb']:>7.0f} MB {r['cold_start_s']:>10.2f} s "
-              f"{r['second_start_s']:>9.2f} s")
+def arguments():
+    parser = argparse.ArgumentParser(prog="bench/run", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer sizes and changes: less than five minutes")
+    parser.add_argument("--only", action="append", choices=PARTS + ON_DEMAND, metavar="PART",
+                        help=f"this part alone (may be repeated): {', '.join(PARTS + ON_DEMAND)}")
+    parser.add_argument("--results", type=pathlib.Path, help="folder for the CSV, the plots and the machine's facts")
+    parser.add_argument("--tiny", action="store_true", help="the smallest size, two changes: shows that a part works")
+    parser.add_argument("--peers", default=os.environ.get("GLOO_BENCH_PEERS"), help=argparse.SUPPRESS)
+    return parser.parse_args()
 
 
-def print_transform(rows):
-    print(f"\n{'Envoy CPU per request':<32} {'total':>10} {'added':>10} {'added':>8}")
-    for name, total, added, share in rows:
-        if added is None:
-            print(f"{name:<32} {total:>7.1f} us")
-        else:
-            print(f"{name:<32} {total:>7.1f} us {added:>7.2f} us {share:>6.1f} %")
+def save(folder, groups, facts):
+    """The results of a run replace those of the run before; parts that did not run keep theirs."""
+    import plots
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for group in groups:
+        report.write_csv(folder / f"{group.name}.csv", group)
+    plots.draw(folder, groups, facts)
+    (folder / "machine.txt").write_text("".join(f"{key}: {value}\n" for key, value in facts.items()))
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="bench/run", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few rounds: shows that it works, not how fast it is")
-    parser.add_argument("--only", choices=["propagation", "transform"], help="one part")
-    parser.add_argument("--routes", type=int, nargs="+", default=[100, 1000, 10000])
-    parser.add_argument("--changes", type=int, default=200, help="changes measured for each number of routes")
-    parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds of the transformation part")
-    parser.add_argument("--seconds", type=int, default=1, help="length of one run of the transformation part")
-    options = parser.parse_args()
-    if options.quick:
-        options.routes, options.changes, options.rounds, options.seconds = [100], 10, 1, 1
-    if not shutil.which("wrk"):
-        sys.exit("bench/run: wrk is missing: run tools/setup --test")
-
+    options = arguments()
+    for tool in ("wrk", "h2load"):
+        if not shutil.which(tool):
+            sys.exit(f"bench/run: {tool} is missing: run tools/setup --test")
+    facts = measure.machine()
+    groups = []
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gloo-bench-") as name:
-        folder = pathlib.Path(name)
-        backend = envoys.backend(folder)
+        context = Context(pathlib.Path(name), options)
         try:
-            results, rows = [], []
-            if options.only != "transform":
-                for routes in options.routes:
-                    say(f"propagation at {routes} routes")
-                    results.append(propagation.run(folder, routes, options.changes, backend.port, say))
-            if options.only != "propagation":
-                say("transformations")
-                rows = transform.run(folder, options.rounds, options.seconds, backend.port, say)
+            for part in options.only or PARTS:
+                for group in importlib.import_module(f"parts.{part}").run(context):
+                    groups.append(group)
+                    report.print_group(group)
         finally:
-            backend.stop()
-    print(f"Machine: {measure.machine()}")
-    if options.quick:
-        print("Quick run: the figures below say that it works, nothing more.")
-    if results:
-        print_propagation(results)
-    if rows:
-        print_transform(rows)
+            context.backend.stop()
+    report.print_verdict(groups)
+    print("Machine: " + ", ".join(f"{key} {value}" for key, value in facts.items()))
+    if context.go_programs is None:
+        print("WITHOUT the floor and the peer: Go is missing or too old, see above.")
+    if options.quick or options.tiny:
+        print("A quick run: p99 is of few changes, and large sizes are left out.")
+    print(f"{time.monotonic() - began:.0f} s")
+    if options.results:
+        save(options.results, groups, facts)
 
 
 if __name__ == "__main__":

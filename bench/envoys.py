@@ -1,14 +1,15 @@
-"""Envoys beside the gateway: a backend that answers at once, and one whose Lua filter does what our filter does."""
+"""Envoys beside the gateway: a backend that answers at once, one that filters with Lua, one that a peer serves."""
 
 import json
 import pathlib
 import re
 import subprocess
 
-from harness.gateway import clean_environment, find_envoy
+from harness import http
+from harness.gateway import GLOO, clean_environment, find_envoy
 from harness.waiting import wait_for
 
-# The same rewrites as the functions of the benchmark (see transform.py), as a user would write them in Lua.
+# The same rewrites as the functions of the benchmark (see parts/transform.py), as a user would write them in Lua.
 LUA_HEADERS = """
 function envoy_on_request(handle)
   local headers = handle:headers()
@@ -34,36 +35,43 @@ end
 
 
 class Envoy:
-    def __init__(self, folder, name, listeners_and_clusters):
-        self.folder = pathlib.Path(folder)
-        config = self.folder / f"{name}.json"
-        self.admin_path = self.folder / f"{name}.admin"
-        config.write_text(json.dumps({
-            "admin": {"address": _address(0)},
-            "static_resources": listeners_and_clusters,
-            # As in the gateway's bootstrap: what every request would count is left out on both sides.
-            "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": [{"prefix": "vhost."},
-                                                                               {"prefix": "cluster.backend"}]}}},
-        }))
-        self.log = open(self.folder / f"{name}.log", "wb")
+    """One Envoy with one worker; `listeners` are the names whose ports are waited for."""
+
+    def __init__(self, folder, name, bootstrap, listeners=("main",)):
+        folder = pathlib.Path(folder)
+        config, admin_path = folder / f"{name}.json", folder / f"{name}.admin"
+        admin_path.unlink(missing_ok=True)
+        config.write_text(json.dumps(bootstrap))
+        self.log = open(folder / f"{name}.log", "wb")
         self.process = subprocess.Popen(
-            [find_envoy(), "-c", str(config), "--admin-address-path", str(self.admin_path), "--use-dynamic-base-id",
+            [find_envoy(), "-c", str(config), "--admin-address-path", str(admin_path), "--use-dynamic-base-id",
              "--concurrency", "1", "-l", "warning"],
             stdout=self.log, stderr=subprocess.STDOUT, env=clean_environment())
         self.pid = self.process.pid
-        wait_for(lambda: self.admin_path.exists() and self.admin_path.read_text(), f"Envoy {name}", 20)
-        self.port = wait_for(self._port, f"the listener of {name}", 20)
+        try:
+            wait_for(lambda: admin_path.exists() and admin_path.read_text(), f"Envoy {name}", 20)
+            self.admin_port = int(admin_path.read_text().rsplit(":", 1)[1])
+            self.listening = wait_for(lambda: self._ports(listeners), f"the listeners of {name}", 180)
+        except BaseException:
+            self.stop()
+            raise
 
-    def _port(self):
-        from harness import http
+    def _ports(self, names):
+        found = {name: int(port) for name, port in
+                 re.findall(r"^(\S+)::127\.0\.0\.1:(\d+)$", http.request(self.admin_port, "x", "/listeners").text, re.M)}
+        return found if all(name in found for name in names) else None
 
-        admin = int(self.admin_path.read_text().rsplit(":", 1)[1])
-        match = re.search(r"::127\.0\.0\.1:(\d+)", http.request(admin, "x", "/listeners").text)
-        return int(match[1]) if match else None
+    @property
+    def port(self):
+        return self.listening["main"]
+
+    def stat(self, name):
+        text = http.request(self.admin_port, "x", f"/stats?filter=^{name}$").text
+        return int(text.rsplit(":", 1)[1]) if ":" in text else 0
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(15)
+        self.process.wait(30)
         self.log.close()
 
 
@@ -71,9 +79,9 @@ def _address(port):
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def _listener(filters, routes):
+def _listener(name, filters, routes):
     return {
-        "name": "main", "address": _address(0),
+        "name": name, "address": _address(0),
         "filter_chains": [{"filters": [{"name": "hcm", "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "bench",
@@ -84,14 +92,28 @@ def _listener(filters, routes):
     }
 
 
+def _static(listeners, clusters=()):
+    return {
+        "admin": {"address": _address(0)},
+        "static_resources": {"listeners": listeners, "clusters": list(clusters)},
+        # As in the gateway's bootstrap: what every request would count is left out on both sides.
+        "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": [{"prefix": "vhost."},
+                                                                           {"prefix": "cluster.backend"}]}}},
+    }
+
+
 def backend(folder):
-    """Answers everything with a short JSON, once it has read the request: else it would close the connection."""
+    """Answers everything with a short JSON, once it has read the request: else it would close the connection.
+
+    The listener `main` answers 200, the listener `other` 201.
+    """
     whole = {"name": "envoy.filters.http.buffer", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer", "max_request_bytes": 1 << 20}}
-    return Envoy(folder, "backend", {"listeners": [_listener([whole], [{
-        "match": {"prefix": "/"},
-        "direct_response": {"status": 200, "body": {"inline_string": "{\"ok\": true}"}},
-    }])]})
+    return Envoy(folder, "backend", _static([
+        _listener(name, [whole], [{
+            "match": {"prefix": "/"},
+            "direct_response": {"status": status, "body": {"inline_string": "{\"ok\": true}"}},
+        }]) for name, status in (("main", 200), ("other", 201))]), ("main", "other"))
 
 
 def lua(folder, backend_port):
@@ -110,6 +132,15 @@ def lua(folder, backend_port):
     cluster = {"name": "backend", "type": "STATIC", "connect_timeout": "5s", "load_assignment": {
         "cluster_name": "backend",
         "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(backend_port)}}]}]}}
-    return Envoy(folder, "lua", {
-        "listeners": [_listener(filters, [route("/headers/", LUA_HEADERS), route("/body", LUA_BODY), route("/plain")])],
-        "clusters": [cluster]})
+    return Envoy(folder, "lua", _static(
+        [_listener("main", filters, [route("/headers/", LUA_HEADERS), route("/body", LUA_BODY), route("/plain")])],
+        [cluster]))
+
+
+def served_by(folder, name, xds_port, delta=True):
+    """An Envoy with the bootstrap that `gloo bootstrap` gives, served by somebody else on a port."""
+    text = subprocess.run([str(GLOO), "bootstrap", "--node-id", "ingress~bench", "--xds", f"127.0.0.1:{xds_port}"],
+                          check=True, text=True, stdout=subprocess.PIPE, env=clean_environment()).stdout
+    bootstrap = json.loads(text if delta else text.replace('"DELTA_GRPC"', '"GRPC"'))
+    bootstrap["admin"] = {"address": _address(0)}
+    return Envoy(folder, name, bootstrap)
