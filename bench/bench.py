@@ -21,9 +21,9 @@ import measure  # noqa: E402
 import report  # noqa: E402
 
 # In this order; each is a file of bench/parts.
-PARTS = ["routes", "services", "start", "storm", "bighost", "transform"]
+PARTS = ["routes", "services", "endpoints", "start", "envoys", "storm", "bighost", "tls", "stats", "memory", "transform"]
 # Takes minutes and gigabytes: only when it is asked for.
-ON_DEMAND = []
+ON_DEMAND = ["million"]
 
 
 class Context:

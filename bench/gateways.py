@@ -10,9 +10,9 @@ from harness.gateway import Gateway
 class Site(Gateway):
     """A gateway that is stopped at the end of a `with`; it is started by `timed_start`."""
 
-    def __init__(self, folder, name, **flags):
-        super().__init__(folder / name)
-        self.flags = self.default_flags() | {"log-level": "warn", **flags}
+    def __init__(self, folder, name, command="up"):
+        super().__init__(folder / name, command)
+        self.flags = self.default_flags() | {"log-level": "warn"}
 
     def __enter__(self):
         return self

@@ -100,5 +100,11 @@ def write_csv(path, group):
                 "; ".join(f"{name}={_plain(value)}" for name, value in row.peers.items())])
 
 
+def by_case(rows):
+    """The same case at all sizes stands together."""
+    cases = list(dict.fromkeys(row.case for row in rows))
+    return sorted(rows, key=lambda row: (cases.index(row.case), row.size))
+
+
 def _plain(value):
     return "" if value is None else f"{value:.4g}"

@@ -4,7 +4,7 @@ import changes
 import peers
 import world
 from gateways import Site
-from report import Aim, Group, Row
+from report import Aim, Group, Row, by_case
 
 TITLE = "One route of a large host changes: rename() of its file to the first 200"
 SIZES = [1000, 5000]
@@ -48,6 +48,4 @@ def run(context):
     rows = []
     for routes in context.sizes(SIZES, QUICK_SIZES):
         rows += run_size(context, routes)
-    cases = list(dict.fromkeys(row.case for row in rows))
-    rows.sort(key=lambda row: (cases.index(row.case), row.size))
-    return [Group("bighost", TITLE, rows)]
+    return [Group("bighost", TITLE, by_case(rows))]

@@ -8,7 +8,7 @@ import load
 import measure
 import peers
 import world
-from report import Aim, Group, Row
+from report import Aim, Group, Row, by_case
 from gateways import Site
 
 TITLE = "One new route: rename() of the saved file to the first 200 (ten routes a host, a host a file)"
@@ -127,7 +127,4 @@ def run(context):
     rows = []
     for routes in context.sizes(SIZES, QUICK_SIZES):
         rows += run_size(context, routes, context.backend)
-    # The same case at all sizes stands together.
-    cases = list(dict.fromkeys(row.case for row in rows))
-    rows.sort(key=lambda row: (cases.index(row.case), row.size))
-    return [Group("routes", TITLE, rows)]
+    return [Group("routes", TITLE, by_case(rows))]

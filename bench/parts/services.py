@@ -4,7 +4,7 @@ import changes
 import peers
 import world
 from gateways import Site
-from report import Aim, Group, Row
+from report import Aim, Group, Row, by_case
 
 TITLE = "One new virtual service with a new domain and a new upstream: rename() of the file to the first 200"
 SIZES = [100, 1000, 10_000]
@@ -66,6 +66,4 @@ def run(context):
     rows = []
     for clusters in context.sizes(SIZES, QUICK_SIZES):
         rows += run_size(context, clusters, context.backend)
-    cases = list(dict.fromkeys(row.case for row in rows))
-    rows.sort(key=lambda row: (cases.index(row.case), row.size))
-    return [Group("services", TITLE, rows)]
+    return [Group("services", TITLE, by_case(rows))]

@@ -5,7 +5,7 @@ import time
 import peers
 import world
 from gateways import Site
-from report import Aim, Group, Row
+from report import Aim, Group, Row, by_case
 
 TITLE = "Start of the whole gateway: to the first 200 of the last route"
 SIZES = [10_000, 100_000]
@@ -50,6 +50,4 @@ def run(context):
     rows = []
     for routes in context.sizes(SIZES, QUICK_SIZES):
         rows += run_size(context, routes)
-    cases = list(dict.fromkeys(row.case for row in rows))
-    rows.sort(key=lambda row: (cases.index(row.case), row.size))
-    return [Group("start", TITLE, rows)]
+    return [Group("start", TITLE, by_case(rows))]

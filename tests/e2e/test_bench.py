@@ -9,7 +9,7 @@ import pytest
 
 from harness.gateway import BUILD, ROOT
 
-PARTS = ["routes", "services", "start", "storm", "bighost"]
+PARTS = ["routes", "services", "endpoints", "start", "storm", "bighost", "tls", "stats", "memory", "million"]
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -55,14 +55,17 @@ class Authority:
 
     def issue(self, *names, expired=False):
         key = ec.generate_private_key(ec.SECP256R1())
+        return Pair(self.sign(key.public_key(), names, expired), key)
+
+    def sign(self, public_key, names, expired=False):
+        """The certificate of a key that somebody else made."""
         now = datetime.datetime.now(datetime.timezone.utc)
         end = now - datetime.timedelta(days=1) if expired else now + datetime.timedelta(days=20)
-        certificate = (
+        return (
             x509.CertificateBuilder().subject_name(_name(names[0][:60])).issuer_name(self._name)
-            .public_key(key.public_key()).serial_number(x509.random_serial_number())
+            .public_key(public_key).serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(days=2)).not_valid_after(end)
             .add_extension(x509.SubjectAlternativeName([_alternative(n) for n in names]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256()))
-        return Pair(certificate, key)
