@@ -64,14 +64,14 @@ def arguments():
 
 
 def save(folder, groups, facts):
-    """The results of a run replace those of the run before; parts that did not run keep theirs."""
+    """The results of a run replace those of the run before; parts that did not run keep their CSV and plot."""
     import plots
 
     folder.mkdir(parents=True, exist_ok=True)
     for group in groups:
         report.write_csv(folder / f"{group.name}.csv", group)
     plots.draw(folder, groups, facts)
-    (folder / "machine.txt").write_text("".join(f"{key}: {value}\n" for key, value in facts.items()))
+    report.write_markdown(folder / "README.md", groups, facts)
 
 
 def main():

@@ -69,6 +69,10 @@ class Envoy:
         text = http.request(self.admin_port, "x", f"/stats?filter=^{name}$").text
         return int(text.rsplit(":", 1)[1]) if ":" in text else 0
 
+    def allocated_mb(self):
+        """What its allocator has handed out."""
+        return int(http.request(self.admin_port, "x", "/memory").json()["allocated"]) / 1e6
+
     def stop(self):
         self.process.terminate()
         self.process.wait(30)

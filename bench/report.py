@@ -64,24 +64,47 @@ def _cells(row):
             with_unit(row.floor), ", ".join(f"{name} {number(value)}" for name, value in row.peers.items())]
 
 
+# Lined up to the left: the first and the last column.
+TEXT = (0, 7)
 HEADER = ["case", "size", "p50", "p99", "aim", "met", "floor", "peer"]
 
 
-def print_group(group):
+def _table(group):
+    """(lines of cells, the header first; places of the columns that say something)."""
     rows = [HEADER] + [_cells(row) for row in group.rows]
-    # A column that is empty everywhere says nothing.
-    used = [i for i in range(len(HEADER)) if any(row[i] for row in rows[1:])]
+    return rows, [i for i in range(len(HEADER)) if any(row[i] for row in rows[1:])]
+
+
+def print_group(group):
+    rows, used = _table(group)
     widths = {i: max(len(row[i]) for row in rows) for i in used}
     print(f"\n{group.title}", flush=True)
     for row in rows:
-        print("  ".join(row[i].ljust(widths[i]) if i in (0, 7) else row[i].rjust(widths[i]) for i in used).rstrip(),
+        print("  ".join(row[i].ljust(widths[i]) if i in TEXT else row[i].rjust(widths[i]) for i in used).rstrip(),
               flush=True)
 
 
-def print_verdict(groups):
+def write_markdown(path, groups, facts):
+    """All tables on one page."""
+    lines = ["# Figures of the last run", "", *(f"- {key}: {value}" for key, value in facts.items()), "",
+             f"{verdict(groups)}. What they mean: [performance](../../docs/performance.md)."]
+    for group in groups:
+        rows, used = _table(group)
+        lines += ["", f"## {group.name}", "", group.title, ""]
+        lines += ["| " + " | ".join(rows[0][i] for i in used) + " |",
+                  "| " + " | ".join("---" if i in TEXT else "---:" for i in used) + " |"]
+        lines += ["| " + " | ".join(row[i] for i in used) + " |" for row in rows[1:]]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def verdict(groups):
     judged = [row for group in groups for row in group.rows if row.met is not None]
-    missed = [row for row in judged if not row.met]
-    print(f"\n{len(judged) - len(missed)} of {len(judged)} aims met" + (":" if missed else ""))
+    return f"{sum(row.met for row in judged)} of {len(judged)} aims met"
+
+
+def print_verdict(groups):
+    missed = [row for group in groups for row in group.rows if row.met is False]
+    print(f"\n{verdict(groups)}" + (":" if missed else ""))
     for row in missed:
         size = f" at {row.size:,}" if row.size is not None else ""
         print(f"  missed: {row.case}{size}: {number(row.p50)} {row.unit}"

@@ -1,5 +1,6 @@
 """One new route among N: a saved file to the first 200, and what it costs everybody."""
 
+import dataclasses
 import random
 import time
 
@@ -63,8 +64,19 @@ class Stall:
         return longest(self.from_, until), longest(self.quiet_from, self.from_)
 
 
+@dataclasses.dataclass
+class Figures:
+    """What is measured of the gateway and of each of the others."""
+
+    alone: changes.Outcome
+    control_mb: float
+    envoy_mb: float
+    loaded: changes.Outcome
+    longest: float
+
+
 def measure_peers(context, hosts, backend):
-    """{kind: (outcome, outcome under load, stall)}."""
+    """{kind: figures}."""
     out = {}
     for kind in peers.kinds(context):
         context.say(f"routes: {kind} at {hosts * world.ROUTES_PER_HOST}")
@@ -73,12 +85,13 @@ def measure_peers(context, hosts, backend):
             peer.probe.wait(world.host_of(hosts - 1), "/start", every=0.002)
             peers.settle(peer)
             outcome = peer.run(count, peer_routes(hosts, "v"))
+            memory = measure.rss_mb(peer.pid), peer.envoy.allocated_mb()
             stall = Stall(context, peer.envoy.port)
             try:
                 loaded = peer.run(count, peer_routes(hosts, "w"), loaded=True)
             finally:
                 longest, _ = stall.end()
-            out[kind] = outcome, loaded, longest
+            out[kind] = Figures(outcome, *memory, loaded, longest)
     return out
 
 
@@ -92,7 +105,7 @@ def run_size(context, routes, backend):
         probe = site.probe()
         count = context.count(300)
         outcome = changes.run(count, changed_routes(site, hosts, "v"), probe, site.pid, site.envoy_pid, site.received)
-        memory = measure.rss_mb(site.pid)
+        memory = measure.rss_mb(site.pid), site.envoy_allocated_mb()
         stall = Stall(context, site.http_port)
         try:
             loaded = changes.run(context.count(150), changed_routes(site, hosts, "w"), probe, site.pid, site.envoy_pid,
@@ -101,26 +114,22 @@ def run_size(context, routes, backend):
             longest, without = stall.end()
         site.check()
     others = measure_peers(context, hosts, backend)
-    alone = {kind: one for kind, (one, _, _) in others.items()}
-    under_load = {kind: two for kind, (_, two, _) in others.items()}
-    compare = peers.compare
-    rows = [
-        compare(Row("new route", "ms", outcome.p50, outcome.p99, routes, Aim(5, 15)), alone, lambda o: o.p50),
-        compare(Row("new route, 2,000 requests/s", "ms", loaded.p50, loaded.p99, routes, Aim(5, 15)), under_load,
-                lambda o: o.p50),
-        Row("longest request meanwhile", "ms", longest, None, routes, Aim(10)),
+    ours = Figures(outcome, *memory, loaded, longest)
+
+    def row(case, unit, figure, aim=None, p99=None):
+        return peers.compare(Row(case, unit, figure(ours), p99, routes, aim), others, figure)
+
+    return [
+        row("new route", "ms", lambda f: f.alone.p50, Aim(5, 15), outcome.p99),
+        row("new route, 2,000 requests/s", "ms", lambda f: f.loaded.p50, Aim(5, 15), loaded.p99),
+        row("longest request meanwhile", "ms", lambda f: f.longest, Aim(10)),
         Row("longest request, no changes", "ms", without, None, routes),
-        compare(Row("CPU of the control plane", "ms", outcome.control_ms, None, routes, Aim(0.5)), alone,
-                lambda o: o.control_ms),
-        compare(Row("CPU of Envoy's main thread", "ms", outcome.main_ms, None, routes, Aim(0.8)), alone,
-                lambda o: o.main_ms),
-        compare(Row("sent to Envoy", "KiB", outcome.received_kib, None, routes, Aim(1.2)), alone,
-                lambda o: o.received_kib),
-        Row("memory of the control plane", "MB", memory, None, routes, Aim(60 + 0.0007 * routes)),
+        row("CPU of the control plane", "ms", lambda f: f.alone.control_ms, Aim(0.5)),
+        row("CPU of Envoy's main thread", "ms", lambda f: f.alone.main_ms, Aim(0.8)),
+        row("sent to Envoy", "KiB", lambda f: f.alone.received_kib, Aim(1.2)),
+        row("memory of the control plane", "MB", lambda f: f.control_mb, Aim(60 + 0.0007 * routes)),
+        row("memory of Envoy", "MB", lambda f: f.envoy_mb),
     ]
-    for kind, (_, _, stalled) in others.items():
-        compare(rows[2], {kind: stalled}, lambda value: value)
-    return rows
 
 
 def run(context):
