@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests/e2e")]
@@ -80,15 +81,20 @@ def main():
         if not shutil.which(tool):
             sys.exit(f"bench/run: {tool} is missing: run tools/setup --test")
     facts = measure.machine()
-    groups = []
+    groups, failed = [], []
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gloo-bench-") as name:
         context = Context(pathlib.Path(name), options)
         try:
             for part in options.only or PARTS:
-                for group in importlib.import_module(f"parts.{part}").run(context):
-                    groups.append(group)
-                    report.print_group(group)
+                # What went wrong in one part must not cost the figures of the others.
+                try:
+                    for group in importlib.import_module(f"parts.{part}").run(context):
+                        groups.append(group)
+                        report.print_group(group)
+                except (RuntimeError, AssertionError, OSError):
+                    traceback.print_exc()
+                    failed.append(part)
         finally:
             context.backend.stop()
     report.print_verdict(groups)
@@ -100,6 +106,8 @@ def main():
     print(f"{time.monotonic() - began:.0f} s")
     if options.results:
         save(options.results, groups, facts)
+    if failed:
+        sys.exit(f"bench/run: FAILED, see above: {', '.join(failed)}")
 
 
 if __name__ == "__main__":
