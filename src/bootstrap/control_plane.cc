@@ -56,7 +56,8 @@ absl::Status ControlPlane::Init(const Settings& s) {
       *loop_, *metrics_,
       {.address = StrCat(s.xds_address.find(':') == std::string::npos ? s.xds_address : StrCat("[", s.xds_address, "]"),
                          ":", s.xds_port),
-       .unknown_role = [this](const std::string& role) { return translator_->UnknownRole(role); }});
+       .unknown_role = [this](const std::string& role) { return translator_->UnknownRole(role); },
+       .max_names_of_wildcard = s.xds_max_server_names});
 
   files_ = std::make_unique<sources::FileSource>(sources::FileSource::Options{.config_dir = s.config_dir,
                                                                               .secrets_dir = s.secrets_dir,

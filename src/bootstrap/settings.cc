@@ -208,6 +208,10 @@ void AddControlPlaneFlags(CLI::App& app, Settings& s) {
   Flag(app, "xds-address", s.xds_address, "IP address of the xDS server; loopback unless Envoys run elsewhere")
       ->group("Control plane");
   Flag(app, "xds-port", s.xds_port, "Port of the xDS server; 0: any free one")->group("Control plane");
+  Flag(app, "xds-max-server-names", s.xds_max_server_names,
+       "How many server names of one wildcard certificate an Envoy may hold")
+      ->check(CLI::PositiveNumber)
+      ->group("Control plane");
   Flag(app, "admin-address", s.admin_address, "IP address of the admin endpoint")->group("Control plane");
   Flag(app, "admin-port", s.admin_port, "Port of the admin endpoint; 0: any free one")->group("Control plane");
   Flag(app, "log-level", s.log_level, "How much is logged")

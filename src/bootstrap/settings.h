@@ -23,6 +23,7 @@ struct Settings {
   uint16_t https_port = 8443;
   std::string xds_address = "127.0.0.1";
   uint16_t xds_port = 9977;
+  uint32_t xds_max_server_names = 10'000;
   std::string admin_address = "127.0.0.1";
   uint16_t admin_port = 9091;
   uint16_t envoy_admin_port = 9901;

@@ -15,6 +15,8 @@ struct ServerImpl::Counters {
         sotw_streams(Streams(metrics, "sotw")),
         acks(metrics.counter("gloo_xds_acks_total", "Responses that clients acknowledged.")),
         nacks(metrics.counter("gloo_xds_nacks_total", "Responses that clients refused.")),
+        names_refused(metrics.counter("gloo_xds_server_names_refused_total",
+                                      "Server names without a certificate: one wildcard had too many.")),
         bytes(metrics.counter("gloo_xds_bytes_total", "Bytes of responses.")),
         ack_seconds(metrics.histogram("gloo_xds_ack_seconds", "From a response to its acknowledgement.",
                                       runtime::LatencyBuckets())) {
@@ -38,6 +40,7 @@ struct ServerImpl::Counters {
   runtime::Gauge& sotw_streams;
   runtime::Counter& acks;
   runtime::Counter& nacks;
+  runtime::Counter& names_refused;
   runtime::Counter& bytes;
   runtime::Histogram& ack_seconds;
   std::vector<runtime::Counter*> pushes;

@@ -113,6 +113,24 @@ void ServerImpl::Publish(const std::string& name, const Delta& delta) {
   ApplyTo(*role, whole);
 }
 
+void ServerImpl::ForgetRole(const std::string& name) {
+  const auto it = roles_.find(name);
+  if (it == roles_.end() || !it->second->published) return;
+  Role& role = *it->second;
+  if (role.streams.empty()) {
+    roles_.erase(it);
+    return;
+  }
+  role.published = false;
+  role.asked = false;
+  Delta gone;
+  for (int i = 0; i < snapshot::kTypeCount; ++i) {
+    const Type type = static_cast<Type>(i);
+    for (const auto& [resource, ptr] : role.snapshot.resources(type)) gone.removals.push_back({type, resource});
+  }
+  AskForUnknown(role, std::move(gone));
+}
+
 void ServerImpl::ApplyTo(Role& role, const Delta& delta) {
   absl::flat_hash_map<ResourceRef, ResourcePtr> before;
   const auto remember = [&](const ResourceRef& ref) {
@@ -133,10 +151,11 @@ void ServerImpl::ApplyTo(Role& role, const Delta& delta) {
   for (Stream* stream : role.streams) Pump(*stream);
 }
 
-void ServerImpl::AskForUnknown(Role& role) {
+void ServerImpl::AskForUnknown(Role& role, Delta before) {
   if (role.published || std::exchange(role.asked, true)) return;
   spdlog::warn("xds: nobody defines role \"{}\"", role.name);
-  if (options_.unknown_role) ApplyTo(role, options_.unknown_role(role.name));
+  if (options_.unknown_role) before.upserts = options_.unknown_role(role.name).upserts;
+  ApplyTo(role, before);
 }
 
 const snapshot::Snapshot* ServerImpl::snapshot(const std::string& name) const {
@@ -183,7 +202,7 @@ void ServerImpl::Sweep() {
   const absl::Time late = absl::Now() - options_.write_timeout;
   std::vector<Stream*> slow;
   for (const auto& [call, stream] : streams_) {
-    const bool silent = stream->session == nullptr && !stream->held.has_value();
+    const bool silent = !stream->spoke;
     if (!stream->ended && (stream->writing || silent) && stream->waiting_since < late) slow.push_back(stream.get());
   }
   for (Stream* stream : slow) {

@@ -76,6 +76,8 @@ struct ServerOptions {
   // Pings on an idle connection find peers that are gone without a word.
   absl::Duration keepalive_time = absl::Seconds(30);
   absl::Duration keepalive_timeout = absl::Seconds(10);
+  // How many server names a client is given certificates for by one wildcard; further ones are answered as absent.
+  size_t max_names_of_wildcard = 10'000;
   // How long an acknowledged resource waits for the client to ask for what it warms, and a client that reconnects has
   // to name all that it holds before anything is removed from it.
   absl::Duration grace = absl::Milliseconds(500);
@@ -91,6 +93,8 @@ class Server {
   virtual void SetReady(bool ready) = 0;
   // Makes the role known, with or without resources.
   virtual void Publish(const std::string& role, const snapshot::Delta& delta) = 0;
+  // Nobody defines the role any more: its Envoys, now and later, are served as those of a role that nobody published.
+  virtual void ForgetRole(const std::string& role) = 0;
   // Null where the role is unknown.
   virtual const snapshot::Snapshot* snapshot(const std::string& role) const = 0;
   virtual std::vector<std::string> roles() const = 0;

@@ -32,6 +32,7 @@ class ServerImpl final : public Server, private grpc::CallbackGenericService, pr
   int port() const override { return port_; }
   void SetReady(bool ready) override;
   void Publish(const std::string& role, const snapshot::Delta& delta) override;
+  void ForgetRole(const std::string& role) override;
   const snapshot::Snapshot* snapshot(const std::string& role) const override;
   std::vector<std::string> roles() const override;
   std::vector<Client> clients() const override;
@@ -56,6 +57,7 @@ class ServerImpl final : public Server, private grpc::CallbackGenericService, pr
     void OnNack(snapshot::Type type, const NamedVersions& resources, const std::string& message,
                 bool isolated) override;
     void OnRunnable() override { server.Pump(*this); }
+    void OnServerNameRefused(const std::string& wildcard) override;
 
     ServerImpl& server;
     const std::shared_ptr<Call> call;
@@ -64,15 +66,20 @@ class ServerImpl final : public Server, private grpc::CallbackGenericService, pr
     std::unique_ptr<Session> session;
     // Came before the server was ready.
     std::optional<Message> held;
+    // The latest question of client status that came while the answer to another was written.
+    std::optional<envoy::service::status::v3::ClientStatusRequest> question;
+    bool spoke = false;
     bool writing = false;
     bool ended = false;
     absl::Time waiting_since;  // for a write to end, or for the first request
+    absl::Time last_name_warning = absl::InfinitePast();
   };
   struct Counters;
 
   // server.cc
   void ApplyTo(Role& role, const snapshot::Delta& delta);
-  void AskForUnknown(Role& role);
+  // `before`: what goes when its answer comes.
+  void AskForUnknown(Role& role, snapshot::Delta before = {});
   void Sweep();
 
   // server_streams.cc

@@ -23,6 +23,7 @@ namespace {
 
 constexpr size_t kMaxNodeIdBytes = 1024;
 constexpr size_t kMaxLoggedMessage = 500;
+constexpr absl::Duration kNameWarningPeriod = absl::Minutes(1);
 
 grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
@@ -78,6 +79,15 @@ void ServerImpl::Stream::OnNack(Type type, const NamedVersions& resources, const
   for (Observer* observer : server.observers_) observer->OnNack(nack);
 }
 
+void ServerImpl::Stream::OnServerNameRefused(const std::string& wildcard) {
+  server.counters_->names_refused.Add();
+  const absl::Time now = absl::Now();
+  if (now < last_name_warning + kNameWarningPeriod) return;
+  last_name_warning = now;
+  spdlog::warn("xds: {}: {} server names have the certificate of {}; further ones get none", client.node_id,
+               server.options_.max_names_of_wildcard, wildcard);
+}
+
 grpc::ServerGenericBidiReactor* ServerImpl::CreateReactor(grpc::GenericCallbackServerContext* context) {
   const std::optional<Method> method = ParseMethod(context->method());
   if (!method.has_value()) return Reject({grpc::StatusCode::UNIMPLEMENTED, "no such method here"});
@@ -103,6 +113,7 @@ void ServerImpl::OnOpen(const std::shared_ptr<Call>& call) {
 void ServerImpl::OnMessage(Call& call, Message message) {
   const auto it = streams_.find(&call);
   if (it == streams_.end() || it->second->ended) return;
+  it->second->spoke = true;
   if (!ready_) {
     // The next one is read only after this one: one request is all that waits.
     it->second->held = std::move(message);
@@ -159,10 +170,11 @@ absl::Status ServerImpl::Identify(Stream& stream, const envoy::config::core::v3:
   }
   AskForUnknown(*role);
   stream.role = role.get();
-  stream.session = std::make_unique<Session>(
-      loop_, role->snapshot, stream,
-      SessionOptions{
-          .delta = client.delta, .max_response_bytes = options_.max_response_bytes, .grace = options_.grace});
+  stream.session = std::make_unique<Session>(loop_, role->snapshot, stream,
+                                             SessionOptions{.delta = client.delta,
+                                                            .max_response_bytes = options_.max_response_bytes,
+                                                            .grace = options_.grace,
+                                                            .max_names_of_wildcard = options_.max_names_of_wildcard});
   role->streams.push_back(&stream);
   std::vector<Stream*>& of_node = nodes_[client.node_id];
   of_node.push_back(&stream);
@@ -178,6 +190,10 @@ absl::Status ServerImpl::Identify(Stream& stream, const envoy::config::core::v3:
 }
 
 absl::Status ServerImpl::HandleStatus(Stream& stream, const ClientStatusRequest& request) {
+  if (stream.writing) {
+    stream.question = request;
+    return absl::OkStatus();
+  }
   ClientStatusResponse response;
   for (const auto& [node_id, of_node] : nodes_) {
     bool matches = false;
@@ -188,7 +204,6 @@ absl::Status ServerImpl::HandleStatus(Stream& stream, const ClientStatusRequest&
     config.mutable_node()->set_user_agent_name(of_node.back()->client.user_agent);
     for (const Stream* of : of_node) Describe(*of->session, !request.exclude_resource_contents(), &config);
   }
-  if (stream.writing) return absl::ResourceExhaustedError("the answer before has not been read");
   std::string bytes;
   if (!response.SerializeToString(&bytes)) return absl::InternalError("the answer does not serialize");
   const grpc::Slice slice(bytes);
@@ -219,6 +234,10 @@ void ServerImpl::OnWritten(Call& call) {
   stream.waiting_since = absl::Now();
   if (call.method().kind == Method::kStatusFetch) {
     End(stream, absl::OkStatus());
+    return;
+  }
+  if (auto question = std::exchange(stream.question, std::nullopt); question.has_value()) {
+    if (absl::Status status = HandleStatus(stream, *question); !status.ok()) End(stream, status);
     return;
   }
   Pump(stream);

@@ -297,6 +297,54 @@ TEST_F(ServerTest, AnUnknownRoleIsAskedForOnceAndReplacedWhenPublished) {
   OnLoop([&] { EXPECT_THAT(server_->roles(), ElementsAre("edge")); });
 }
 
+TEST_F(ServerTest, ARoleThatIsForgottenIsUnknownAgain) {
+  Start({.unknown_role = [&](const std::string&) {
+    return Delta{
+        .upserts = {MakeResource(Type::kListener, "fallback", "f"), MakeResource(Type::kListener, "own", "f")}};
+  }});
+  Publish("edge", {.upserts = {MakeResource(Type::kListener, "own", "l"), MakeResource(Type::kListener, "more", "l")}});
+  DeltaStream stream(channel_, kDelta);
+  ASSERT_TRUE(stream.Send(First("edge~1", Type::kListener)));
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  EXPECT_EQ(response.resources_size(), 2);
+  ASSERT_TRUE(stream.Send(AckOf(response)));
+  OnLoop([&] {
+    server_->ForgetRole("edge");
+    server_->ForgetRole("never heard of");
+    EXPECT_EQ(server_->snapshot("edge"), nullptr);
+    EXPECT_THAT(server_->roles(), IsEmpty());
+  });
+  ASSERT_TRUE(stream.Read(&response));
+  EXPECT_EQ(response.resources_size(), 2);
+  EXPECT_THAT(response.removed_resources(), ElementsAre("more"));
+  DeltaStream later(channel_, kDelta);
+  ASSERT_TRUE(later.Send(First("edge~2", Type::kListener)));
+  ASSERT_TRUE(later.Read(&response));
+  EXPECT_EQ(response.resources(0).resource().value(), "f");
+  // And when nobody is connected.
+  Publish("lone", {.upserts = {MakeResource(Type::kListener, "own", "l")}});
+  OnLoop([&] { server_->ForgetRole("lone"); });
+  DeltaStream lone(channel_, kDelta);
+  ASSERT_TRUE(lone.Send(First("lone~1", Type::kListener)));
+  ASSERT_TRUE(lone.Read(&response));
+  EXPECT_EQ(response.resources_size(), 2);
+}
+
+TEST_F(ServerTest, ServerNamesOfAWildcardAreBoundedAndCounted) {
+  Start({.max_names_of_wildcard = 2});
+  Publish("ingress", {.upserts = {MakeResource(Type::kSecret, "*.example.com", "")}});
+  DeltaStream stream(channel_, kDelta);
+  DeltaDiscoveryRequest request = First("ingress~1", Type::kSecret);
+  for (int i = 0; i < 5; ++i) request.add_resource_names_subscribe(absl::StrCat(i, ".example.com"));
+  ASSERT_TRUE(stream.Send(request));
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  EXPECT_EQ(response.resources_size(), 2);
+  EXPECT_EQ(response.removed_resources_size(), 3);
+  EXPECT_THAT(Metrics(), HasSubstr("gloo_xds_server_names_refused_total 3"));
+}
+
 TEST_F(ServerTest, MethodsOfOneType) {
   Start();
   Publish("ingress", {.upserts = {Cluster("a", "A")}});
@@ -393,6 +441,68 @@ TEST_F(ServerTest, ClientStatusHidesKeys) {
   ASSERT_TRUE(statuses.Send(ask));
   ASSERT_TRUE(statuses.Read(&status));
   EXPECT_EQ(status.config_size(), 0);
+}
+
+TEST_F(ServerTest, ClientStatusTellsWhatIsRefusedAndWhatIsOnTheWay) {
+  Start();
+  Publish("ingress", {.upserts = {Cluster("a", "1"), Cluster("b", "1")}});
+  DeltaStream stream(channel_, kDelta);
+  ASSERT_TRUE(stream.Send(First("ingress~1", Type::kCluster)));
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  ASSERT_TRUE(stream.Send(AckOf(response)));
+  ASSERT_TRUE(log_.Wait("ack ingress~1 a"));
+  Publish("ingress", {.upserts = {Cluster("a", "bad")}});
+  ASSERT_TRUE(stream.Read(&response));
+  ASSERT_TRUE(stream.Send(AckOf(response, "a is no good")));
+  ASSERT_TRUE(log_.Wait("nack ingress~1 a a is no good"));
+  Publish("ingress", {.upserts = {Cluster("b", "2")}});
+  ASSERT_TRUE(stream.Read(&response));
+
+  ClientStatusResponse status;
+  grpc::ClientContext context;
+  const grpc::internal::RpcMethod method("/envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus",
+                                         grpc::internal::RpcMethod::NORMAL_RPC);
+  ASSERT_TRUE(grpc::internal::BlockingUnaryCall(channel_.get(), method, &context, ClientStatusRequest(), &status).ok());
+  ASSERT_EQ(status.config_size(), 1);
+  std::map<std::string, std::string> told;
+  for (const auto& config : status.config(0).generic_xds_configs()) {
+    told[config.name()] = absl::StrCat(envoy::service::status::v3::ConfigStatus_Name(config.config_status()), " ",
+                                       envoy::admin::v3::ClientResourceStatus_Name(config.client_status()), " ",
+                                       config.xds_config().value(), " ", config.error_state().details());
+  }
+  EXPECT_EQ(told["a"], "ERROR NACKED 1 a is no good");
+  EXPECT_EQ(told["b"], "STALE ACKED 1 ");
+}
+
+TEST_F(ServerTest, ClientStatusStreamsMayIdleAndAskAhead) {
+  Start({.write_timeout = absl::Milliseconds(300)});
+  Publish("ingress", {.upserts = {Cluster("c", std::string(1 << 20, 'c'))}});
+  DeltaStream stream(channel_, kDelta);
+  ASSERT_TRUE(stream.Send(First("ingress~1", Type::kCluster)));
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  ASSERT_TRUE(stream.Send(AckOf(response)));
+  ASSERT_TRUE(log_.Wait("ack ingress~1 c"));
+  // One that says nothing is cut off; by then the other, which spoke, has been silent for as long.
+  Stream<ClientStatusRequest, ClientStatusResponse> statuses(
+      channel_, "/envoy.service.status.v3.ClientStatusDiscoveryService/StreamClientStatus");
+  ClientStatusResponse status;
+  ASSERT_TRUE(statuses.Send({}));
+  ASSERT_TRUE(statuses.Read(&status));
+  DeltaStream silent(channel_, kDelta);
+  EXPECT_FALSE(silent.Read(&response));
+  // Many questions at once: the last one is answered.
+  ClientStatusRequest last;
+  last.add_node_matchers()->mutable_node_id()->set_exact("nobody");
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(statuses.Send({}));
+  ASSERT_TRUE(statuses.Send(last));
+  int answers = 0;
+  do {
+    ASSERT_TRUE(statuses.Read(&status));
+    ++answers;
+  } while (status.config_size() > 0);
+  EXPECT_LE(answers, 21);
 }
 
 // A client that takes nothing holds one response, delays nobody, and is cut off.

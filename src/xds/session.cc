@@ -18,7 +18,10 @@ Session::~Session() = default;
 bool Session::FullState(Type type) const { return !options_.delta && HasLegacyWildcard(type); }
 
 ResourcePtr Session::Current(Type type, const std::string& name) const {
-  if (type == Type::kSecret) return snapshot_.FindSecretEntry(name);
+  if (type == Type::kSecret) {
+    ResourcePtr entry = snapshot_.FindSecretEntry(name);
+    return entry != nullptr && server_names_.Answers(name, entry->ref.name) ? entry : nullptr;
+  }
   const auto& map = snapshot_.resources(type);
   const auto it = map.find(name);
   return it == map.end() ? nullptr : it->second;
@@ -26,13 +29,13 @@ ResourcePtr Session::Current(Type type, const std::string& name) const {
 
 void Session::OnChange(const Change& change) {
   ++sequence_;
-  absl::flat_hash_set<std::string_view> secrets;
+  std::vector<std::string> secrets;
   for (const Change::Item& item : change.items) {
     const Type type = item.ref.type;
     Subscription& s = sub(type);
     if (!s.active) continue;
     if (type == Type::kSecret) {
-      secrets.insert(item.ref.name);
+      secrets.push_back(item.ref.name);
       continue;
     }
     auto it = s.entries.find(item.ref.name);
@@ -42,17 +45,7 @@ void Session::OnChange(const Change& change) {
     }
     MarkChanged(type, item.ref.name, it->second);
   }
-  if (!secrets.empty()) {
-    // A change of a wildcard may change what answers for any name below it, so the names that clients asked for are
-    // asked in turn; secrets change seldom.
-    for (auto& [name, entry] : sub(Type::kSecret).entries) {
-      for (const std::string& candidate : snapshot::SecretCandidates(name)) {
-        if (!secrets.contains(candidate)) continue;
-        MarkChanged(Type::kSecret, name, entry);
-        break;
-      }
-    }
-  }
+  if (!secrets.empty()) OnSecretsChanged(secrets);
   for (const Change::Item& item : change.items) {
     if (item.after != nullptr) continue;
     if (const auto it = holds_.find(item.ref); it != holds_.end()) it->second.gone = item.before;

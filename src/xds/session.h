@@ -20,6 +20,7 @@
 #include "runtime/loop.h"
 #include "snapshot/snapshot.h"
 #include "xds/server.h"
+#include "xds/server_names.h"
 #include "xds/subscription.h"
 
 namespace gloo::xds {
@@ -60,6 +61,8 @@ class SessionEvents {
                       bool isolated) = 0;
   // A timer has made something sendable: call Next().
   virtual void OnRunnable() = 0;
+  // A server name that `wildcard` would answer is answered as absent: it answers too many already.
+  virtual void OnServerNameRefused(const std::string& wildcard) = 0;
 };
 
 struct SessionOptions {
@@ -68,6 +71,11 @@ struct SessionOptions {
   // How long an acknowledged resource waits for the client to subscribe to what it warms (1 to 2 times this), and how
   // long a client that reconnects has to say all that it holds before anything is removed from it.
   absl::Duration grace = absl::Milliseconds(500);
+  // How many server names one wildcard certificate may answer on a stream. Clients of the Envoy choose them, and each
+  // is a secret of its own there.
+  size_t max_names_of_wildcard = 10'000;
+  // A type with this many unanswered responses has to wait for answers (delta; the state of the world: one).
+  size_t max_unanswered = 1000;
 };
 
 class Session {
@@ -129,6 +137,8 @@ class Session {
   void DropReferences(const Forms& forms);
   void MarkChanged(snapshot::Type type, const std::string& name, Entry& entry);
   void Settle(snapshot::Type type, const std::string& name, Entry& entry);
+  // The client asks for it no more. Kept until a response with it that is on the way is answered.
+  void Leave(snapshot::Type type, const std::string& name, Entry& entry);
   void EraseEntry(snapshot::Type type, const std::string& name);
   void Enqueue(snapshot::Type type, const std::string& name, Entry& entry);
   void SetPending(snapshot::Type type, Lag& lag, uint64_t sequence);
@@ -149,7 +159,12 @@ class Session {
   void StartGrace(std::optional<snapshot::ResourceRef> warming);
   void OnGrace();
 
+  // session_secrets.cc
+  void AssignSecret(const std::string& name);
+  void OnSecretsChanged(const std::vector<std::string>& changed);
+
   // session_send.cc
+  bool MayRespond(const Subscription& s) const;
   Decision Decide(snapshot::Type type, const std::string& name, Entry& entry, snapshot::ResourcePtr* resource);
   void Collect(snapshot::Type type, Response* response, InFlight* in_flight);
   // In the state of the world a client that drops a name and asks for it again looks like one that always had it; it
@@ -163,6 +178,7 @@ class Session {
   const SessionOptions options_;
 
   Subscription subscriptions_[snapshot::kTypeCount];
+  ServerNames server_names_;
   // Counts publications: says which changes came before which.
   uint64_t sequence_ = 1;
   uint64_t last_nonce_ = 0;

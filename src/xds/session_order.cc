@@ -11,6 +11,13 @@ using snapshot::ResourcePtr;
 using snapshot::ResourceRef;
 using snapshot::Type;
 
+namespace {
+
+// A queue is tidied up only when it is longer than this.
+constexpr size_t kMinQueue = 1024;
+
+}  // namespace
+
 Session::Forms Session::FormsOf(const Entry& entry) {
   Forms out;
   for (const ResourcePtr& form : {entry.sent, entry.acked, entry.lag->maybe}) {
@@ -47,6 +54,7 @@ void Session::DropReferences(const Forms& forms) {
 }
 
 void Session::MarkChanged(Type type, const std::string& name, Entry& entry) {
+  if (type == Type::kSecret) AssignSecret(name);
   if (entry.lag == nullptr) {
     Mutate(entry, [&] { entry.lag = std::make_unique<Lag>(); });
     entry.lag->sequence = sequence_;
@@ -66,7 +74,15 @@ void Session::Enqueue(Type type, const std::string& name, Entry& entry) {
   if (entry.lag == nullptr || entry.lag->queued) return;
   StopWaiting(type, name, *entry.lag);
   entry.lag->queued = true;
-  sub(type).queue.push_back(name);
+  Subscription& s = sub(type);
+  s.queue.push_back(name);
+  // Names that went, and came again, while nothing could be written.
+  if (s.queue.size() <= kMinQueue + 2 * s.lagging) return;
+  absl::flat_hash_set<std::string> seen;
+  std::erase_if(s.queue, [&](const std::string& queued) {
+    const auto it = s.entries.find(queued);
+    return it == s.entries.end() || it->second.lag == nullptr || !it->second.lag->queued || !seen.insert(queued).second;
+  });
 }
 
 void Session::Settle(Type type, const std::string& name, Entry& entry) {
@@ -78,6 +94,20 @@ void Session::Settle(Type type, const std::string& name, Entry& entry) {
   Wake({type, name});
 }
 
+void Session::Leave(Type type, const std::string& name, Entry& entry) {
+  if (entry.lag == nullptr || entry.lag->nonce == 0) {
+    EraseEntry(type, name);
+    return;
+  }
+  // What is on the way may be taken all the same, if the client asks again before it arrives.
+  entry.subscribed = false;
+  entry.warm = false;
+  Mutate(entry, [&] {
+    entry.acked = nullptr;
+    entry.lag->maybe = nullptr;
+  });
+}
+
 void Session::EraseEntry(Type type, const std::string& name) {
   Subscription& s = sub(type);
   const auto it = s.entries.find(name);
@@ -86,6 +116,7 @@ void Session::EraseEntry(Type type, const std::string& name) {
   const std::string key = it->first;
   Entry entry = std::move(it->second);
   s.entries.erase(it);
+  if (type == Type::kSecret) server_names_.Drop(key);
   if (entry.lag == nullptr) return;
   SetPending(type, *entry.lag, 0);
   StopWaiting(type, key, *entry.lag);

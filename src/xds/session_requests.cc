@@ -22,7 +22,7 @@ constexpr size_t kMaxForeignTypes = 32;
 constexpr size_t kMaxForeignNames = 4096;
 
 // "*" asks for everything, but for secrets: there it is the name of the default certificate.
-bool IsWildcard(Type type, std::string_view name) { return name == "*" && type != Type::kSecret; }
+bool AsksForAll(Type type, std::string_view name) { return name == "*" && type != Type::kSecret; }
 
 uint64_t ParseNonce(const std::string& nonce) {
   uint64_t out = 0;
@@ -60,21 +60,21 @@ absl::Status Session::OnRequest(const DeltaDiscoveryRequest& request) {
   }
 
   bool all = first && request.resource_names_subscribe().empty() && HasLegacyWildcard(type);
-  for (const std::string& name : request.resource_names_subscribe()) all |= IsWildcard(type, name);
+  for (const std::string& name : request.resource_names_subscribe()) all |= AsksForAll(type, name);
   if (first && !request.initial_resource_versions().empty()) {
     for (const auto& [name, version] : request.initial_resource_versions()) {
       Adopt(type, name, version);
     }
   }
   for (const std::string& name : request.resource_names_unsubscribe()) {
-    if (IsWildcard(type, name)) {
+    if (AsksForAll(type, name)) {
       UnsubscribeAll(type);
     } else {
       Unsubscribe(type, name);
     }
   }
   for (const std::string& name : request.resource_names_subscribe()) {
-    if (IsWildcard(type, name)) continue;
+    if (AsksForAll(type, name)) continue;
     if (absl::Status status = Subscribe(type, name); !status.ok()) return status;
   }
   if (all) SubscribeAll(type);
@@ -113,7 +113,7 @@ absl::Status Session::OnRequest(const DiscoveryRequest& request) {
   std::vector<std::string> names;
   names.reserve(static_cast<size_t>(request.resource_names_size()));
   for (const std::string& name : request.resource_names()) {
-    if (IsWildcard(type, name)) {
+    if (AsksForAll(type, name)) {
       all = true;
     } else {
       names.push_back(name);
@@ -162,6 +162,7 @@ void Session::Adopt(Type type, const std::string& name, const std::string& versi
   const auto [it, inserted] = s.entries.try_emplace(name);
   if (!inserted) return;
   Entry& entry = it->second;
+  if (type == Type::kSecret) AssignSecret(name);
   const ResourcePtr current = Current(type, name);
   const bool same = current != nullptr && current->version == version;
   entry.sent = entry.acked = same ? current : UnknownForm(type);
@@ -185,7 +186,8 @@ absl::Status Session::Subscribe(Type type, const std::string& name) {
   const auto [it, inserted] = s.entries.try_emplace(name);
   Entry& entry = it->second;
   // Known by initial_resource_versions of this very request: it has it.
-  const bool has_it = !entry.subscribed && !s.wildcard && entry.acked != nullptr;
+  const bool has_it =
+      !entry.subscribed && !s.wildcard && entry.acked != nullptr && (entry.lag == nullptr || entry.lag->nonce == 0);
   const bool again = !inserted && !has_it;
   entry.subscribed = true;
   if (has_it) return absl::OkStatus();
@@ -199,7 +201,7 @@ void Session::Unsubscribe(Type type, const std::string& name) {
   const auto it = s.entries.find(name);
   if (it == s.entries.end() || !it->second.subscribed) return;
   if (!s.wildcard) {
-    EraseEntry(type, name);
+    Leave(type, name, it->second);
     return;
   }
   // The wildcard still covers it; the client has dropped it and must be told again.
@@ -231,7 +233,7 @@ void Session::UnsubscribeAll(Type type) {
   for (const auto& [name, entry] : s.entries) {
     if (!entry.subscribed) dropped.push_back(name);
   }
-  for (const std::string& name : dropped) EraseEntry(type, name);
+  for (const std::string& name : dropped) Leave(type, name, s.entries.find(name)->second);
 }
 
 void Session::Acknowledge(Type type, InFlight response) {
@@ -257,6 +259,7 @@ void Session::Acknowledge(Type type, InFlight response) {
     it->second.refusal = nullptr;
     taken.emplace_back(resource->ref.name, resource->version);
     advance(name, it->second, resource);
+    if (!s.wildcard && !it->second.subscribed) EraseEntry(type, name);
   }
   for (const std::string& name : response.removals) {
     const auto it = s.entries.find(name);
@@ -264,6 +267,7 @@ void Session::Acknowledge(Type type, InFlight response) {
     it->second.absent = true;
     it->second.warm = false;
     advance(name, it->second, nullptr);
+    if (!s.wildcard && !it->second.subscribed) EraseEntry(type, name);
   }
   events_.OnAck(type, taken, absl::Now() - response.sent);
 }
@@ -304,11 +308,13 @@ void Session::Refuse(Type type, InFlight response, const std::string& message) {
       Mutate(entry, [&] { entry.lag->maybe = resource; });
     }
     again(name, entry);
+    if (!s.wildcard && !entry.subscribed) EraseEntry(type, name);
   }
   for (const std::string& name : response.removals) {
     const auto it = s.entries.find(name);
     if (it == s.entries.end() || it->second.lag == nullptr || it->second.lag->nonce != response.nonce) continue;
     again(name, it->second);
+    if (!s.wildcard && !it->second.subscribed) EraseEntry(type, name);
   }
   events_.OnNack(type, VersionsOf(response), message, isolated);
 }

@@ -171,6 +171,11 @@ void Session::FillFullState(Type type, Response* response, const InFlight& in_fl
   }
 }
 
+bool Session::MayRespond(const Subscription& s) const {
+  // A response in the state of the world replaces the one before: only one may be unanswered.
+  return options_.delta ? s.in_flight.size() < options_.max_unanswered : s.in_flight.empty();
+}
+
 std::optional<Response> Session::Next() {
   if (!foreign_.empty()) {
     auto node = foreign_.extract(foreign_.begin());
@@ -189,8 +194,7 @@ std::optional<Response> Session::Next() {
       const Type type = static_cast<Type>(index);
       Subscription& s = sub(type);
       if (!s.active) continue;
-      // A response in the state of the world replaces the one before: only one may be unanswered.
-      if (!options_.delta && !s.in_flight.empty()) continue;
+      if (!MayRespond(s)) continue;
       Response response;
       InFlight in_flight;
       in_flight.nonce = last_nonce_ + 1;
@@ -215,7 +219,7 @@ std::optional<Response> Session::Next() {
     }
     // What one type did may have woken another.
     for (Subscription& s : subscriptions_) {
-      again |= s.active && !s.queue.empty() && (options_.delta || s.in_flight.empty());
+      again |= s.active && !s.queue.empty() && MayRespond(s);
     }
   }
   return std::nullopt;

@@ -58,8 +58,10 @@ class Harness : public SessionEvents {
   explicit Harness(bool delta = true, size_t max_bytes = 1 << 20) : delta_(delta), max_bytes_(max_bytes) { Connect(); }
 
   void Connect() {
-    session_ = std::make_unique<Session>(*loop_, snapshot_, *this,
-                                         SessionOptions{.delta = delta_, .max_response_bytes = max_bytes_});
+    session_ = std::make_unique<Session>(
+        *loop_, snapshot_, *this,
+        SessionOptions{
+            .delta = delta_, .max_response_bytes = max_bytes_, .max_names_of_wildcard = 3, .max_unanswered = 10});
   }
 
   void Publish(std::vector<ResourcePtr> upserts, std::vector<ResourceRef> removals = {}) {
@@ -133,6 +135,7 @@ class Harness : public SessionEvents {
     }
   }
   void OnRunnable() override { ++runnable; }
+  void OnServerNameRefused(const std::string& wildcard) override { names_refused.push_back(wildcard); }
 
   bool Converged() {
     EXPECT_EQ(Next(), "");
@@ -148,7 +151,7 @@ class Harness : public SessionEvents {
   }
 
   Response last;
-  std::vector<std::string> acks, nacks;
+  std::vector<std::string> acks, nacks, names_refused;
   std::string message;
   int runnable = 0;
 
@@ -541,6 +544,101 @@ TEST(DeltaSession, SecretsAreAnsweredByTheNearestName) {
   EXPECT_EQ(h.NextAcked(), "Secret -* -a.b.c -x.y");
   // Acknowledgements speak of the entries that answered.
   EXPECT_THAT(h.acks, ElementsAre("0 *", "0 *", "0 *", "0 *.b.c", "0 a.b.c", "0 *.b.c"));
+}
+
+TEST(DeltaSession, SecretsAreFoundInAnySpelling) {
+  Harness h;
+  h.Publish({Secret("a.b.c", "exact"), Secret("*.b.c", "wild")});
+  h.Subscribe(Type::kSecret, {"A.b.C.", "X.b.c."});
+  EXPECT_EQ(h.NextAcked(), "Secret +A.b.C.=exact +X.b.c.=wild");
+  h.Publish({Secret("a.b.c", "exact2"), Secret("other", "1")});
+  EXPECT_EQ(h.NextAcked(), "Secret +A.b.C.=exact2");
+  h.Publish({Secret("*.b.c", "wild2")});
+  EXPECT_EQ(h.NextAcked(), "Secret +X.b.c.=wild2");
+  h.Publish({Secret("x.b.c", "own")});
+  EXPECT_EQ(h.NextAcked(), "Secret +X.b.c.=own");
+  h.Unsubscribe(Type::kSecret, {"A.b.C.", "X.b.c."});
+  h.Publish({Secret("a.b.c", "exact3"), Secret("*.b.c", "wild3")});
+  EXPECT_EQ(h.Next(), "");
+}
+
+TEST(DeltaSession, AWildcardAnswersSoManyNamesAndNoMore) {
+  Harness h;
+  h.Publish({Secret("*.b.c", "wild"), Secret("*.d", "other"), Secret("own.b.c", "exact")});
+  h.Subscribe(Type::kSecret, {"1.b.c", "2.b.c", "3.b.c"});
+  EXPECT_EQ(h.NextAcked(), "Secret +1.b.c=wild +2.b.c=wild +3.b.c=wild");
+  h.Subscribe(Type::kSecret, {"4.b.c", "own.b.c", "1.d"});
+  EXPECT_EQ(h.NextAcked(), "Secret +1.d=other +own.b.c=exact -4.b.c");
+  EXPECT_THAT(h.names_refused, ElementsAre("*.b.c"));
+  h.Unsubscribe(Type::kSecret, {"4.b.c", "2.b.c"});
+  h.Subscribe(Type::kSecret, {"5.b.c"});
+  EXPECT_EQ(h.NextAcked(), "Secret +5.b.c=wild");
+  // An entry of its own makes room, and its end needs some.
+  h.Publish({Secret("1.b.c", "exact"), Secret("*.b.c", "wild2")});
+  EXPECT_EQ(h.NextAcked(), "Secret +1.b.c=exact +3.b.c=wild2 +5.b.c=wild2");
+  h.Subscribe(Type::kSecret, {"6.b.c"});
+  EXPECT_EQ(h.NextAcked(), "Secret +6.b.c=wild2");
+  h.Publish({}, {{Type::kSecret, "1.b.c"}});
+  EXPECT_EQ(h.NextAcked(), "Secret -1.b.c");
+  EXPECT_TRUE(h.Converged());
+  EXPECT_THAT(h.names_refused, ElementsAre("*.b.c", "*.b.c"));
+}
+
+TEST(DeltaSession, WhatIsOnTheWayWhenTheClientUnsubscribesMayBeTakenAllTheSame) {
+  Harness h;
+  h.Publish({Cluster("a"), Route("r", {"a"})});
+  h.Subscribe(Type::kCluster, {});
+  h.All();
+  h.Subscribe(Type::kRoute, {"r"});
+  EXPECT_EQ(h.Next(), "RouteConfiguration +r=1 a");
+  const Response route = h.last;
+  h.Unsubscribe(Type::kRoute, {"r"});
+  h.Subscribe(Type::kRoute, {"r"});
+  // The client has the route that needs the cluster now, and keeps it when it refuses the next.
+  h.Publish({Route("r", {}, "bad")}, {{Type::kCluster, "a"}});
+  h.Answer(route);
+  EXPECT_EQ(h.Next(), "RouteConfiguration +r=bad ");
+  h.Answer(h.last, "no");
+  EXPECT_EQ(h.Next(), "");
+  h.Unsubscribe(Type::kRoute, {"r"});
+  EXPECT_EQ(h.NextAcked(), "Cluster -a");
+  EXPECT_TRUE(h.Converged());
+}
+
+TEST(DeltaSession, AClientThatAnswersNothingHoldsABoundedAmount) {
+  Harness h;
+  h.Publish({Endpoints("e")});
+  for (int i = 0; i < 100; ++i) {
+    h.Subscribe(Type::kEndpoint, {"e"});
+    h.Next();
+    h.Unsubscribe(Type::kEndpoint, {"e"});
+  }
+  EXPECT_EQ(h.session().in_flight(), 1u);
+  std::vector<ResourcePtr> all;
+  for (int i = 0; i < 100; ++i) all.push_back(Endpoints(absl::StrCat(i)));
+  h.Publish(all);
+  std::vector<Response> responses;
+  for (int i = 0; i < 100; ++i) {
+    h.Subscribe(Type::kEndpoint, {absl::StrCat(i)});
+    if (!h.Next().empty()) responses.push_back(h.last);
+  }
+  EXPECT_EQ(h.session().in_flight(), 10u);
+  ASSERT_EQ(responses.size(), 9u);
+  h.Answer(responses[0]);
+  EXPECT_NE(h.Next(), "");
+  EXPECT_EQ(h.last.items.size(), 91u);
+}
+
+TEST(DeltaSession, NamesThatComeAndGoWhileNothingIsWrittenAreForgotten) {
+  Harness h;
+  h.Publish({Endpoints("e")});
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string name = absl::StrCat("e", i % 7);
+    h.Subscribe(Type::kEndpoint, {name});
+    h.Unsubscribe(Type::kEndpoint, {name});
+  }
+  EXPECT_LT(h.session().subscription(Type::kEndpoint).queue.size(), 1100u);
+  EXPECT_EQ(h.Next(), "");
 }
 
 TEST(DeltaSession, TypesThatAreNotServedAreAnsweredAsAbsent) {

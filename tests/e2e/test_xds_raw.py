@@ -315,6 +315,67 @@ def test_delta_and_sotw_serve_the_same_bytes(plane, delta, sotw):
         assert set(one.values()) == other and one
 
 
+# Secrets and extension configurations.
+
+
+@pytest.fixture
+def pair(plane, authority):
+    """A certificate for *.s.test, served; writing another one is up to the test."""
+    first = authority.issue("*.s.test")
+    plane.secrets.secret("pair", tls_crt=first.crt, tls_key=first.key)
+    plane.config.write("s.yaml", virtual_service("s", "*.s.test", [prefix("/", to("one"))],
+                                                 sslConfig={"secretRef": "pair"}))
+    plane.wait_state("VirtualService", "s", "ACCEPTED")
+    return first
+
+
+def chain(response, name):
+    return decode(response)[name].tls_certificate.certificate_chain.inline_bytes.decode()
+
+
+def test_secrets_by_server_name(plane, delta, pair, authority):
+    delta.subscribe("secret", "a.s.test", "other.test")
+    response = delta.next("secret")
+    assert chain(response, "a.s.test") == pair.crt and list(response.removed_resources) == ["other.test"]
+    delta.ack(response)
+    second = authority.issue("*.s.test")
+    plane.secrets.secret("pair", tls_crt=second.crt, tls_key=second.key)
+    response = delta.next("secret")
+    assert chain(response, "a.s.test") == second.crt
+    delta.ack(response)
+    plane.config.remove("s.yaml")
+    assert list(delta.next("secret").removed_resources) == ["a.s.test"]
+
+
+def test_sotw_secrets_by_server_name(plane, sotw, pair, authority):
+    first = load(sotw, "secret", "a.s.test")
+    assert chain(first, "a.s.test") == pair.crt
+    second = authority.issue("*.s.test")
+    plane.secrets.secret("pair", tls_crt=second.crt, tls_key=second.key)
+    response = sotw.next("secret")
+    assert chain(response, "a.s.test") == second.crt
+    sotw.ack(response, "a.s.test", "b.s.test")
+    assert set(decode(sotw.next("secret"))) == {"b.s.test"}
+
+
+def table(response):
+    return decode(response)["gloo.domains"].typed_config.value.decode(errors="replace")
+
+
+@pytest.mark.parametrize("kind", [Delta, Sotw])
+def test_the_table_of_domains_follows_its_scopes(plane, kind):
+    with kind(plane.ports["xdsPort"], "ingress~raw") as stream:
+        for of in ("cluster", "scope"):
+            load(stream, of)
+        assert "wild" not in table(load(stream, "extension", "gloo.domains"))
+        plane.config.write("wild.yaml", virtual_service("wild", "*.wild.test", [prefix("/", to("one"))]))
+        scope = stream.next("scope")
+        assert "http|*.wild.test" in decode(scope)
+        stream.quiet(0.2)
+        stream.ack(scope)
+        assert "wild.test" in table(stream.next("extension"))
+
+
 # Everything else.
 
 

@@ -50,6 +50,7 @@ class SimClient final : public SessionEvents {
   void OnAck(snapshot::Type, const NamedVersions&, absl::Duration) override {}
   void OnNack(snapshot::Type, const NamedVersions&, const std::string&, bool) override {}
   void OnRunnable() override {}
+  void OnServerNameRefused(const std::string&) override {}
 
   struct Request {
     envoy::service::discovery::v3::DeltaDiscoveryRequest delta;

@@ -8,10 +8,11 @@ import threading
 
 import grpc
 from envoy.config.cluster.v3 import cluster_pb2
-from envoy.config.core.v3 import base_pb2
+from envoy.config.core.v3 import base_pb2, extension_pb2
 from envoy.config.endpoint.v3 import endpoint_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.config.route.v3 import route_pb2, scoped_route_pb2
+from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 from envoy.service.status.v3 import csds_pb2
 from google.rpc import status_pb2
@@ -22,8 +23,8 @@ MESSAGES = {
     "listener": ("envoy.config.listener.v3.Listener", listener_pb2.Listener),
     "route": ("envoy.config.route.v3.RouteConfiguration", route_pb2.RouteConfiguration),
     "scope": ("envoy.config.route.v3.ScopedRouteConfiguration", scoped_route_pb2.ScopedRouteConfiguration),
-    "secret": ("envoy.extensions.transport_sockets.tls.v3.Secret", None),
-    "extension": ("envoy.config.core.v3.TypedExtensionConfig", None),
+    "secret": ("envoy.extensions.transport_sockets.tls.v3.Secret", secret_pb2.Secret),
+    "extension": ("envoy.config.core.v3.TypedExtensionConfig", extension_pb2.TypedExtensionConfig),
 }
 URLS = {kind: "type.googleapis.com/" + name for kind, (name, _) in MESSAGES.items()}
 KINDS = {url: kind for kind, url in URLS.items()}
