@@ -316,9 +316,20 @@ void Controller::DropUnseenData(translator::Changes& changes) {
   if (store_ != nullptr) store_->Put(std::move(write));
 }
 
+bool Controller::IsDropped(const std::string& role) const {
+  const std::vector<std::string> roles = translator_.Roles();
+  return std::find(roles.begin(), roles.end(), role) == roles.end();
+}
+
 void Controller::Publish(translator::Result result) {
   // Envoys first; statuses and disk are nobody's hurry.
-  for (const auto& [role, delta] : result.deltas) server_.Publish(role, delta);
+  for (const auto& [role, delta] : result.deltas) {
+    if (delta.upserts.empty() && IsDropped(role)) {
+      server_.ForgetRole(role);
+    } else {
+      server_.Publish(role, delta);
+    }
+  }
 
   reporter::Update update;
   state::Write write;

@@ -99,6 +99,8 @@ class Controller final : public sources::Sink, private xds::Observer {
   bool Unread(std::string_view location) const;
   void DropUnseen(translator::Changes& changes);
   void DropUnseenData(translator::Changes& changes);
+  // Whether no object defines the role any more.
+  bool IsDropped(const std::string& role) const;
   void Publish(translator::Result result);
   void ReportPlaces(const absl::flat_hash_set<std::string>& changed);
   reporter::StatusReport MakeReport(const Known& known) const;

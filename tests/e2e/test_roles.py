@@ -135,6 +135,26 @@ def test_an_unknown_role_answers_500_with_the_reason(serve_only, start_envoy, ec
     wait_for(lambda: http.request(port, "now.test").status == 200, "the role, now known")
 
 
+def test_a_role_that_is_removed_answers_500_again(serve_only, start_envoy, echo):
+    port = free_port()
+    serve_only.config.write("base.yaml", upstream("echo", echo.port))
+    serve_only.config.write("role.yaml", role("edge", [{"name": "main", "bindAddress": "127.0.0.1", "port": port}]),
+                            virtual_service("vs", "edge.test", [prefix("/", to("echo"))], roles=["edge"]))
+    envoy = start_envoy(serve_only, "edge~1")
+    wait_for(lambda: http.request(port, "edge.test").status == 200, "the route")
+    serve_only.config.remove("role.yaml")
+    serve_only.wait_gone("Role", "edge")
+    # The one that is connected, and one that comes later.
+    listeners = wait_for(lambda: (found := envoy.listeners()) and port not in found.values() and found,
+                         "the listeners of an unknown role")
+    answer = wait_for(lambda: http.request(next(iter(listeners.values())), "edge.test"), "an answer")
+    assert answer.status == 500 and "edge" in answer.text
+    envoy.stop()
+    later = start_envoy(serve_only, "edge~2")
+    listeners = wait_for(lambda: later.listeners(), "a listener")
+    assert wait_for(lambda: http.request(next(iter(listeners.values())), "edge.test"), "an answer").status == 500
+
+
 def test_a_role_that_changes_its_port_moves(serve_only, start_envoy, echo):
     first, second = free_port(), free_port()
 
