@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "bootstrap/xds_security.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "plugins/builtin.h"
 #include "translator/names.h"
@@ -52,12 +53,13 @@ absl::Status ControlPlane::Init(const Settings& s) {
   translator_ = std::make_unique<translator::Translator>(
       registry_,
       translator::Settings{.bind_address = s.bind_address, .http_port = s.http_port, .https_port = s.https_port});
-  server_ = xds::Server::Create(
-      *loop_, *metrics_,
-      {.address = StrCat(s.xds_address.find(':') == std::string::npos ? s.xds_address : StrCat("[", s.xds_address, "]"),
-                         ":", s.xds_port),
-       .unknown_role = [this](const std::string& role) { return translator_->UnknownRole(role); },
-       .max_names_of_wildcard = s.xds_max_server_names});
+  xds::ServerOptions options{
+      .address = StrCat(s.xds_address.find(':') == std::string::npos ? s.xds_address : StrCat("[", s.xds_address, "]"),
+                        ":", s.xds_port),
+      .unknown_role = [this](const std::string& role) { return translator_->UnknownRole(role); },
+      .max_names_of_wildcard = s.xds_max_server_names};
+  GLOO_RETURN_IF_ERROR(SecureXds(s, &options));
+  server_ = xds::Server::Create(*loop_, *metrics_, std::move(options));
 
   files_ = std::make_unique<sources::FileSource>(sources::FileSource::Options{.config_dir = s.config_dir,
                                                                               .secrets_dir = s.secrets_dir,

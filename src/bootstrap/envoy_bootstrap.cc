@@ -2,7 +2,9 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include "bootstrap/xds_security.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "translator/checks/checks.h"
 
@@ -10,12 +12,39 @@ namespace gloo::bootstrap {
 namespace {
 
 namespace core = envoy::config::core::v3;
+namespace tls = envoy::extensions::transport_sockets::tls::v3;
 
 constexpr char kXdsCluster[] = "gloo_xds";
 
 void SetAddress(const std::string& host, uint16_t port, core::Address* out) {
   out->mutable_socket_address()->set_address(host);
   out->mutable_socket_address()->set_port_value(port);
+}
+
+void SetTls(const EnvoyBootstrap& b, core::TransportSocket* socket) {
+  tls::UpstreamTlsContext context;
+  auto* common = context.mutable_common_tls_context();
+  common->add_alpn_protocols("h2");
+  auto* verify = common->mutable_validation_context();
+  verify->mutable_trusted_ca()->set_filename(b.ca_file);
+  std::vector<std::string> names;
+  if (!b.server_name.empty()) names.push_back(b.server_name);
+  for (const EnvoyBootstrap::Address& xds : b.xds) {
+    if (b.server_name.empty()) names.push_back(xds.host);
+  }
+  for (const std::string& name : names) {
+    auto* san = verify->add_match_typed_subject_alt_names();
+    san->set_san_type(IsIpAddress(name) ? tls::SubjectAltNameMatcher::IP_ADDRESS : tls::SubjectAltNameMatcher::DNS);
+    san->mutable_matcher()->set_exact(name);
+  }
+  if (names.size() == 1 && !IsIpAddress(names[0])) context.set_sni(names[0]);
+  if (!b.cert_file.empty()) {
+    auto* pair = common->add_tls_certificates();
+    pair->mutable_certificate_chain()->set_filename(b.cert_file);
+    pair->mutable_private_key()->set_filename(b.key_file);
+  }
+  socket->set_name("envoy.transport_sockets.tls");
+  socket->mutable_typed_config()->PackFrom(context);
 }
 
 // Envoy keeps over a hundred series for each cluster and scope; what costs more than it tells is left out.
@@ -69,7 +98,11 @@ std::string ToJson(const EnvoyBootstrap& b) {
   cluster->mutable_connect_timeout()->set_seconds(1);
   auto* load = cluster->mutable_load_assignment();
   load->set_cluster_name(kXdsCluster);
-  SetAddress(b.xds_host, b.xds_port, load->add_endpoints()->add_lb_endpoints()->mutable_endpoint()->mutable_address());
+  auto* endpoints = load->add_endpoints();
+  for (const EnvoyBootstrap::Address& xds : b.xds) {
+    SetAddress(xds.host, xds.port, endpoints->add_lb_endpoints()->mutable_endpoint()->mutable_address());
+  }
+  if (!b.ca_file.empty()) SetTls(b, cluster->mutable_transport_socket());
   envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
   auto* http2 = options.mutable_explicit_http_config()->mutable_http2_protocol_options();
   http2->mutable_connection_keepalive()->mutable_interval()->set_seconds(30);

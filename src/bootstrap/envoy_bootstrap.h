@@ -3,13 +3,25 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace gloo::bootstrap {
 
 struct EnvoyBootstrap {
   std::string node_id = "ingress~1";
-  std::string xds_host = "127.0.0.1";
-  uint16_t xds_port = 9977;
+  // Of the control planes, which serve the same: Envoy uses one and turns to another when that one is gone.
+  struct Address {
+    std::string host = "127.0.0.1";
+    uint16_t port = 9977;
+  };
+  std::vector<Address> xds = {Address()};
+  // Set: TLS. Paths as Envoy sees them.
+  std::string ca_file;
+  // The name that the control plane's certificate must have; empty: its host.
+  std::string server_name;
+  // What Envoy shows for itself; empty: nothing.
+  std::string cert_file;
+  std::string key_file;
   std::string admin_address = "127.0.0.1";
   uint16_t admin_port = 9901;
 };

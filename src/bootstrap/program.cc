@@ -14,6 +14,7 @@
 #include "bootstrap/envoy_bootstrap.h"
 #include "bootstrap/settings.h"
 #include "bootstrap/up.h"
+#include "bootstrap/xds_security.h"
 #include "runtime/log.h"
 
 namespace gloo::bootstrap {
@@ -55,7 +56,7 @@ int RunProgram(int argc, char** argv) {
       "--settings (http-port: 8000). The command line wins over the environment, that over the file.\n\n"
       "Examples:\n"
       "  gloo up --config-dir ./config                  gateway on 8080 and 8443, one process tree\n"
-      "  gloo serve --config-dir ./config --xds-address 0.0.0.0\n"
+      "  gloo serve --config-dir ./config --xds-address 0.0.0.0 --xds-tls-cert crt.pem --xds-tls-key key.pem\n"
       "  gloo bootstrap --node-id ingress~pod-1 --xds gloo.internal:9977 > envoy.json");
 
   // One for each verb, which takes its flags from the environment too.
@@ -85,10 +86,21 @@ int RunProgram(int argc, char** argv) {
     return 2;
   }
   if (print->parsed()) {
-    const size_t colon = bootstrap.xds.rfind(':');
+    if (absl::Status status = CheckClientFiles(bootstrap.ca, bootstrap.client_cert, bootstrap.client_key);
+        !status.ok()) {
+      return Finish(status, 2);
+    }
+    std::vector<EnvoyBootstrap::Address> planes;
+    for (const std::string& address : bootstrap.xds) {
+      const size_t colon = address.rfind(':');
+      planes.push_back({address.substr(0, colon), static_cast<uint16_t>(std::stoi(address.substr(colon + 1)))});
+    }
     std::cout << ToJson({.node_id = bootstrap.node_id,
-                         .xds_host = bootstrap.xds.substr(0, colon),
-                         .xds_port = static_cast<uint16_t>(std::stoi(bootstrap.xds.substr(colon + 1))),
+                         .xds = std::move(planes),
+                         .ca_file = bootstrap.ca,
+                         .server_name = bootstrap.server_name,
+                         .cert_file = bootstrap.client_cert,
+                         .key_file = bootstrap.client_key,
                          .admin_address = bootstrap.admin_address,
                          .admin_port = bootstrap.admin_port})
               << "\n";

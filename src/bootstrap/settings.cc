@@ -84,8 +84,18 @@ std::string FlagName(const std::string& key) {
 template <typename T>
 CLI::Option* Flag(CLI::App& app, const std::string& name, T& value, const std::string& help) {
   CLI::Option* option = app.add_option("--" + name, value, help)->envname(EnvName(name))->capture_default_str();
-  if constexpr (std::is_integral_v<T>) option->check(Number(0, std::is_same_v<T, uint16_t> ? 65535 : 1024));
+  if constexpr (std::is_integral_v<T>)
+    option->check(Number(0, std::is_same_v<T, uint16_t> ? 65535 : std::is_same_v<T, uint32_t> ? 1'000'000 : 1024));
   return option;
+}
+
+// Flags of an Envoy's way to the control plane over TLS.
+void AddXdsClientFlags(CLI::App& app, std::string& ca, std::string& cert, std::string& key, std::string& server_name) {
+  Flag(app, "xds-ca", ca, "CA of the control plane's certificate, PEM: Envoy speaks TLS to it")->group("Envoy");
+  Flag(app, "xds-client-cert", cert, "Certificate that Envoy shows to the control plane, PEM")->group("Envoy");
+  Flag(app, "xds-client-key", key, "Its key, PEM")->group("Envoy");
+  Flag(app, "xds-server-name", server_name, "Name in the control plane's certificate [default: its host]")
+      ->group("Envoy");
 }
 
 // The part of `text` before the first `:` or blank: the flag that CLI11's words begin with.
@@ -208,9 +218,19 @@ void AddControlPlaneFlags(CLI::App& app, Settings& s) {
   Flag(app, "xds-address", s.xds_address, "IP address of the xDS server; loopback unless Envoys run elsewhere")
       ->group("Control plane");
   Flag(app, "xds-port", s.xds_port, "Port of the xDS server; 0: any free one")->group("Control plane");
+  Flag(app, "xds-tls-cert", s.xds_tls_cert, "Certificate chain of the xDS server, PEM; read again when it changes")
+      ->group("Control plane");
+  Flag(app, "xds-tls-key", s.xds_tls_key, "Its key, PEM")->group("Control plane");
+  Flag(app, "xds-client-ca", s.xds_client_ca, "CA that signs the certificates of Envoys; each then needs one")
+      ->group("Control plane");
+  Flag(app, "xds-allow", s.xds_allow, "IDENTITY=ROLE, repeatable: whose certificate may be which role; * is any text")
+      ->delimiter(',')
+      ->group("Control plane");
+  app.add_flag("--xds-insecure", s.xds_insecure, "Serve plain text, keys included, on an address that is not loopback")
+      ->envname(EnvName("xds-insecure"))
+      ->group("Control plane");
   Flag(app, "xds-max-server-names", s.xds_max_server_names,
        "How many server names of one wildcard certificate an Envoy may hold")
-      ->check(CLI::PositiveNumber)
       ->group("Control plane");
   Flag(app, "admin-address", s.admin_address, "IP address of the admin endpoint")->group("Control plane");
   Flag(app, "admin-port", s.admin_port, "Port of the admin endpoint; 0: any free one")->group("Control plane");
@@ -223,6 +243,7 @@ void AddControlPlaneFlags(CLI::App& app, Settings& s) {
 }
 
 void AddEnvoyFlags(CLI::App& app, Settings& s) {
+  AddXdsClientFlags(app, s.xds_ca, s.xds_client_cert, s.xds_client_key, s.xds_server_name);
   Flag(app, "envoy", s.envoy, "Envoy's binary [default: `envoy` on the PATH]")->group("Envoy");
   Flag(app, "envoy-admin-port", s.envoy_admin_port, "Port of Envoy's admin page, on loopback; 0: any free one")
       ->group("Envoy");
@@ -235,7 +256,10 @@ void AddEnvoyFlags(CLI::App& app, Settings& s) {
 void AddBootstrapFlags(CLI::App& app, BootstrapSettings& s) {
   Flag(app, "settings", s.settings, "YAML file of flags and their values, for instance `node-id: ingress~2`");
   Flag(app, "node-id", s.node_id, "ROLE~ANYTHING, unique for each Envoy")->check(NodeId());
-  Flag(app, "xds", s.xds, "HOST:PORT of the control plane")->check(HostAndPort());
+  Flag(app, "xds", s.xds, "HOST:PORT of the control plane; repeatable, for replicas")
+      ->delimiter(',')
+      ->check(HostAndPort());
+  AddXdsClientFlags(app, s.ca, s.client_cert, s.client_key, s.server_name);
   Flag(app, "envoy-admin-address", s.admin_address, "IP address of Envoy's admin page");
   Flag(app, "envoy-admin-port", s.admin_port, "Port of Envoy's admin page");
 }

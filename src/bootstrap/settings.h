@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -23,12 +24,21 @@ struct Settings {
   uint16_t https_port = 8443;
   std::string xds_address = "127.0.0.1";
   uint16_t xds_port = 9977;
+  std::string xds_tls_cert;
+  std::string xds_tls_key;
+  std::string xds_client_ca;
+  std::vector<std::string> xds_allow;
+  bool xds_insecure = false;
   uint32_t xds_max_server_names = 10'000;
   std::string admin_address = "127.0.0.1";
   uint16_t admin_port = 9091;
   uint16_t envoy_admin_port = 9901;
   std::string envoy;
   std::string filters_dir;
+  std::string xds_ca;
+  std::string xds_client_cert;
+  std::string xds_client_key;
+  std::string xds_server_name;
   std::string node_id = "ingress~1";
   int concurrency = 0;  // 0: one worker a core
   std::string log_level = "info";
@@ -55,7 +65,11 @@ void AddEnvoyFlags(CLI::App& app, Settings& settings);
 // Flags of `gloo bootstrap`.
 struct BootstrapSettings {
   std::string node_id = "ingress~1";
-  std::string xds = "127.0.0.1:9977";
+  std::vector<std::string> xds = {"127.0.0.1:9977"};
+  std::string ca;
+  std::string client_cert;
+  std::string client_key;
+  std::string server_name;
   std::string admin_address = "127.0.0.1";
   uint16_t admin_port = 9901;
   std::string settings;

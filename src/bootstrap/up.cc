@@ -25,6 +25,7 @@
 #include "bootstrap/control_plane.h"
 #include "bootstrap/envoy_bootstrap.h"
 #include "bootstrap/envoy_process.h"
+#include "bootstrap/xds_security.h"
 #include "runtime/backoff.h"
 
 namespace gloo::bootstrap {
@@ -182,9 +183,13 @@ class EnvoyKeeper {
   }
 
   static std::string MakeBootstrap(const Settings& s) {
+    const auto absolute = [](const std::string& path) { return path.empty() ? "" : fs::absolute(path).string(); };
     return ToJson({.node_id = s.node_id,
-                   .xds_host = s.xds_address == "0.0.0.0" ? "127.0.0.1" : s.xds_address,
-                   .xds_port = s.xds_port,
+                   .xds = {{.host = s.xds_address == "0.0.0.0" ? "127.0.0.1" : s.xds_address, .port = s.xds_port}},
+                   .ca_file = absolute(s.xds_ca),
+                   .server_name = s.xds_server_name,
+                   .cert_file = absolute(s.xds_client_cert),
+                   .key_file = absolute(s.xds_client_key),
                    .admin_port = s.envoy_admin_port});
   }
 
@@ -273,6 +278,7 @@ bool Ended(int envoy_fd) {
 
 absl::Status Up(Settings settings) {
   Signals signals;
+  GLOO_RETURN_IF_ERROR(CheckOwnEnvoy(settings));
   GLOO_RETURN_IF_ERROR(PrepareStateDir(settings));
   GLOO_ASSIGN_OR_RETURN(std::unique_ptr<state::Store> store, state::Store::Open(settings.state_dir));
   GLOO_ASSIGN_OR_RETURN(std::string binary, FindEnvoy(settings.envoy));

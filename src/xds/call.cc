@@ -1,6 +1,8 @@
 #include "xds/call.h"
 
+#include <grpc/grpc_security_constants.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/security/auth_context.h>
 
 #include <string_view>
 #include <utility>
@@ -27,6 +29,18 @@ constexpr Service kServices[] = {
     {"secret.v3.SecretDiscoveryService", "Secrets", Type::kSecret},
     {"extension.v3.ExtensionConfigDiscoveryService", "ExtensionConfigs", Type::kExtensionConfig},
 };
+
+std::vector<std::string> IdentitiesOf(const grpc::GenericCallbackServerContext& context) {
+  std::vector<std::string> out;
+  const auto peer = context.auth_context();
+  if (peer == nullptr) return out;
+  for (const char* property : {GRPC_X509_SAN_PROPERTY_NAME, GRPC_X509_CN_PROPERTY_NAME}) {
+    for (const grpc::string_ref& value : peer->FindPropertyValues(property))
+      out.emplace_back(value.data(), value.size());
+    if (!out.empty()) break;
+  }
+  return out;
+}
 
 template <typename T>
 bool Parse(grpc::ByteBuffer* bytes, Message* out) {
@@ -71,6 +85,7 @@ Call::Call(runtime::Loop& loop, std::shared_ptr<HandlerSlot> slot, Method method
       method_(method),
       context_(context),
       peer_(context->peer()),
+      identities_(IdentitiesOf(*context)),
       on_done_(std::move(on_done)) {}
 
 void Call::Open() {

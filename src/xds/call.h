@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
@@ -67,6 +68,8 @@ class Call final : public grpc::ServerGenericBidiReactor, public std::enable_sha
 
   const Method& method() const { return method_; }
   const std::string& peer() const { return peer_; }
+  // Of the client's certificate, which was verified: its names, or its common name where it has none.
+  const std::vector<std::string>& identities() const { return identities_; }
 
  private:
   void OnReadDone(bool ok) override;
@@ -80,6 +83,7 @@ class Call final : public grpc::ServerGenericBidiReactor, public std::enable_sha
   const Method method_;
   grpc::GenericCallbackServerContext* const context_;
   const std::string peer_;
+  const std::vector<std::string> identities_;
   absl::AnyInvocable<void()> on_done_;
   grpc::ByteBuffer incoming_;
   grpc::ByteBuffer outgoing_;

@@ -17,6 +17,10 @@ struct ServerImpl::Counters {
         nacks(metrics.counter("gloo_xds_nacks_total", "Responses that clients refused.")),
         names_refused(metrics.counter("gloo_xds_server_names_refused_total",
                                       "Server names without a certificate: one wildcard had too many.")),
+        clients_refused(metrics.counter("gloo_xds_clients_refused_total",
+                                        "Streams of clients that may not be the role that they ask for.")),
+        handshakes_failed(
+            metrics.counter("gloo_xds_handshakes_failed_total", "TLS handshakes of clients that failed.")),
         bytes(metrics.counter("gloo_xds_bytes_total", "Bytes of responses.")),
         ack_seconds(metrics.histogram("gloo_xds_ack_seconds", "From a response to its acknowledgement.",
                                       runtime::LatencyBuckets())) {
@@ -41,6 +45,8 @@ struct ServerImpl::Counters {
   runtime::Counter& acks;
   runtime::Counter& nacks;
   runtime::Counter& names_refused;
+  runtime::Counter& clients_refused;
+  runtime::Counter& handshakes_failed;
   runtime::Counter& bytes;
   runtime::Histogram& ack_seconds;
   std::vector<runtime::Counter*> pushes;

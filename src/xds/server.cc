@@ -1,6 +1,8 @@
 #include "xds/server.h"
 
 #include <grpcpp/security/server_credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <grpcpp/server_builder.h>
 #include <spdlog/spdlog.h>
 
@@ -10,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "xds/counters.h"
+#include "xds/grpc_log.h"
 #include "xds/server_impl.h"
 
 namespace gloo::xds {
@@ -25,6 +28,22 @@ namespace {
 constexpr int kMaxRequestBytes = 64 << 20;
 constexpr int kMaxStreamsOfAConnection = 100;
 constexpr absl::Duration kSweepPeriod = absl::Seconds(1);
+constexpr unsigned kReloadSeconds = 1;
+
+std::shared_ptr<grpc::ServerCredentials> Credentials(const std::optional<TlsFiles>& files) {
+  if (!files.has_value()) return grpc::InsecureServerCredentials();
+  grpc::experimental::TlsServerCredentialsOptions options(
+      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(files->key, files->cert, files->client_ca,
+                                                                           kReloadSeconds));
+  options.watch_identity_key_cert_pairs();
+  if (files->client_ca.empty()) {
+    options.set_cert_request_type(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  } else {
+    options.watch_root_certs();
+    options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  }
+  return grpc::experimental::TlsServerCredentials(options);
+}
 
 }  // namespace
 
@@ -50,7 +69,9 @@ ServerImpl::~ServerImpl() {
 
 absl::Status ServerImpl::Start() {
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(options_.address, grpc::InsecureServerCredentials(), &port_);
+  RouteGrpcLog();
+  handshakes_seen_ = FailedHandshakes();
+  builder.AddListeningPort(options_.address, Credentials(options_.tls), &port_);
   builder.RegisterCallbackGenericService(this);
   // Two control planes must not share a port without knowing.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -199,6 +220,8 @@ ClientState ServerImpl::StateOf(const std::string& node_id, const ResourceRef& r
 void ServerImpl::Sweep() {
   const std::unique_ptr<runtime::Timer> fired = std::move(sweep_);
   sweep_ = loop_.After(kSweepPeriod, [this] { Sweep(); });
+  const uint64_t failed = FailedHandshakes();
+  counters_->handshakes_failed.Add(static_cast<double>(failed - std::exchange(handshakes_seen_, failed)));
   const absl::Time late = absl::Now() - options_.write_timeout;
   std::vector<Stream*> slow;
   for (const auto& [call, stream] : streams_) {

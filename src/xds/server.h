@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
 #include "snapshot/snapshot.h"
+#include "xds/access.h"
 
 namespace gloo::xds {
 
@@ -62,9 +64,21 @@ struct Client {
   std::string last_error;
 };
 
+// PEM files; read again every second, so that what replaces them is used for the next connection.
+struct TlsFiles {
+  std::string cert;
+  std::string key;
+  // Empty: clients need no certificate.
+  std::string client_ca;
+};
+
 struct ServerOptions {
   // "127.0.0.1:9977"; port 0 is chosen.
   std::string address;
+  // None: plain text.
+  std::optional<TlsFiles> tls;
+  // Which identities may be which role; the names in a client's certificate, or its common name where there are none.
+  std::vector<AccessRule> access;
   // The role of a node: what stands before the first `~` of its id.
   // Asked once for each role that nobody published: gives what its Envoys are served instead.
   std::function<snapshot::Delta(const std::string& role)> unknown_role;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "runtime/log.h"
 #include "xds/counters.h"
 #include "xds/csds.h"
@@ -23,6 +24,8 @@ namespace {
 
 constexpr size_t kMaxNodeIdBytes = 1024;
 constexpr size_t kMaxLoggedMessage = 500;
+constexpr absl::Duration kRefusalPause = absl::Minutes(1);
+constexpr size_t kMaxRefusalsLogged = 1000;
 constexpr absl::Duration kNameWarningPeriod = absl::Minutes(1);
 
 grpc::Status ToGrpc(const absl::Status& status) {
@@ -163,6 +166,7 @@ absl::Status ServerImpl::Identify(Stream& stream, const envoy::config::core::v3:
   client.node_id = node.id();
   client.role = node.id().substr(0, node.id().find('~'));
   client.user_agent = UserAgent(node);
+  if (!MayBeRole(stream, client.role)) return RefuseRole(stream);
   std::unique_ptr<Role>& role = roles_[client.role];
   if (role == nullptr) {
     role = std::make_unique<Role>();
@@ -189,6 +193,30 @@ absl::Status ServerImpl::Identify(Stream& stream, const envoy::config::core::v3:
   return absl::OkStatus();
 }
 
+bool ServerImpl::MayBeRole(const Stream& stream, const std::string& role) const {
+  return MayBe(options_.access, stream.call->identities(), role);
+}
+
+absl::Status ServerImpl::RefuseRole(const Stream& stream) {
+  counters_->clients_refused.Add();
+  const std::vector<std::string>& identities = stream.call->identities();
+  const std::string who = identities.empty() ? "a client without a certificate" : absl::StrJoin(identities, ", ");
+  const std::string what =
+      absl::StrCat(who.substr(0, kMaxLoggedMessage), " may not be role \"", stream.client.role, "\"");
+  const absl::Time now = absl::Now();
+  if (refusals_logged_.size() >= kMaxRefusalsLogged) {
+    absl::erase_if(refusals_logged_, [&](const auto& logged) { return logged.second < now - kRefusalPause; });
+  }
+  if (refusals_logged_.size() < kMaxRefusalsLogged) {
+    absl::Time& logged = refusals_logged_.try_emplace(what, absl::InfinitePast()).first->second;
+    if (logged < now - kRefusalPause) {
+      logged = now;
+      spdlog::warn("xds: refused, from {}: {}", stream.client.peer, what);
+    }
+  }
+  return absl::PermissionDeniedError(what);
+}
+
 absl::Status ServerImpl::HandleStatus(Stream& stream, const ClientStatusRequest& request) {
   if (stream.writing) {
     stream.question = request;
@@ -198,7 +226,7 @@ absl::Status ServerImpl::HandleStatus(Stream& stream, const ClientStatusRequest&
   for (const auto& [node_id, of_node] : nodes_) {
     bool matches = false;
     if (absl::Status status = Matches(request, node_id, &matches); !status.ok()) return status;
-    if (!matches) continue;
+    if (!matches || !MayBeRole(stream, of_node.back()->client.role)) continue;
     auto& config = *response.add_config();
     config.mutable_node()->set_id(node_id);
     config.mutable_node()->set_user_agent_name(of_node.back()->client.user_agent);
@@ -252,7 +280,8 @@ void ServerImpl::OnClosed(Call& call) {
 }
 
 void ServerImpl::End(Stream& stream, const absl::Status& status) {
-  if (!status.ok()) {
+  // A refused client has been logged, or was lately.
+  if (!status.ok() && !absl::IsPermissionDenied(status)) {
     spdlog::warn("xds: {} {}: ended: {}", stream.client.node_id, stream.client.peer, std::string(status.message()));
   }
   const std::shared_ptr<Call> call = stream.call;

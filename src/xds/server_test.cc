@@ -9,8 +9,13 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/sync_stream.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <future>
@@ -309,6 +314,7 @@ TEST_F(ServerTest, ARoleThatIsForgottenIsUnknownAgain) {
   ASSERT_TRUE(stream.Read(&response));
   EXPECT_EQ(response.resources_size(), 2);
   ASSERT_TRUE(stream.Send(AckOf(response)));
+  ASSERT_TRUE(log_.Wait("ack edge~1 own"));
   OnLoop([&] {
     server_->ForgetRole("edge");
     server_->ForgetRole("never heard of");
@@ -532,6 +538,152 @@ TEST_F(ServerTest, ASlowClientIsBoundedAndCutOff) {
   // The slow one was written one response, not one for each change.
   OnLoop([&] { EXPECT_TRUE(superseded.expired()); });
   EXPECT_THAT(Metrics(), HasSubstr("gloo_xds_pushes_total{type=\"cluster\"} 32"));
+}
+
+// Listens on a port of its own and passes on what comes, both ways, until it is told to swallow everything.
+class Proxy {
+ public:
+  explicit Proxy(int target) {
+    listener_ = socket(AF_INET, SOCK_STREAM, 0);
+    const sockaddr_in any = Loopback(0);
+    EXPECT_EQ(bind(listener_, reinterpret_cast<const sockaddr*>(&any), sizeof(any)), 0);
+    EXPECT_EQ(listen(listener_, 1), 0);
+    sockaddr_in bound{};
+    socklen_t size = sizeof(bound);
+    EXPECT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&bound), &size), 0);
+    port_ = ntohs(bound.sin_port);
+    thread_ = std::thread([this, target] { Run(target); });
+  }
+  ~Proxy() {
+    end_ = true;
+    shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    close(listener_);
+  }
+  int port() const { return port_; }
+  void Swallow() { swallow_ = true; }
+
+ private:
+  static sockaddr_in Loopback(int port) {
+    sockaddr_in out{};
+    out.sin_family = AF_INET;
+    out.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    out.sin_port = htons(static_cast<uint16_t>(port));
+    return out;
+  }
+  void Run(int target) {
+    const int client = accept(listener_, nullptr, nullptr);
+    if (client < 0) return;
+    const int server = socket(AF_INET, SOCK_STREAM, 0);
+    const sockaddr_in to = Loopback(target);
+    EXPECT_EQ(connect(server, reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 0);
+    std::vector<char> buffer(1 << 16);
+    pollfd fds[2] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
+    while (!end_) {
+      if (poll(fds, 2, 50) <= 0) continue;
+      for (int i = 0; i < 2; ++i) {
+        if (fds[i].revents == 0) continue;
+        const ssize_t n = read(fds[i].fd, buffer.data(), buffer.size());
+        if (n <= 0) fds[i].fd = -1;
+        if (n <= 0 || swallow_) continue;
+        EXPECT_EQ(write(fds[1 - i].fd, buffer.data(), static_cast<size_t>(n)), n);
+      }
+    }
+    close(client);
+    close(server);
+  }
+
+  int listener_ = -1;
+  int port_ = 0;
+  std::atomic<bool> swallow_{false}, end_{false};
+  std::thread thread_;
+};
+
+TEST_F(ServerTest, APeerThatIsGoneWithoutAWordIsFoundAndHoldsNothing) {
+  Start({.keepalive_time = absl::Milliseconds(200), .keepalive_timeout = absl::Milliseconds(200)});
+  ResourcePtr first = Cluster("c", std::string(1 << 20, '1'));
+  std::weak_ptr<const snapshot::Resource> kept = first;
+  Publish("ingress", {.upserts = {std::move(first)}});
+  Proxy proxy(server_->port());
+  const auto channel =
+      grpc::CreateChannel(absl::StrCat("127.0.0.1:", proxy.port()), grpc::InsecureChannelCredentials());
+  DeltaStream stream(channel, kDelta);
+  ASSERT_TRUE(stream.Send(First("ingress~gone", Type::kCluster)));
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  proxy.Swallow();
+  Publish("ingress", {.upserts = {Cluster("c", "2")}});
+  EXPECT_TRUE(log_.Wait("disconnected ingress~gone"));
+  OnLoop([&] { EXPECT_TRUE(server_->clients().empty()); });
+  EXPECT_TRUE(kept.expired());
+}
+
+TEST_F(ServerTest, AThousandClientsAtOnceAllGetEverything) {
+  Start();
+  std::vector<ResourcePtr> all;
+  for (int i = 0; i < 100; ++i) all.push_back(Cluster(absl::StrCat("c", i), std::string(500, 'x')));
+  Publish("ingress", {.upserts = all});
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  for (int i = 0; i < 20; ++i) channels.push_back(Channel());
+  for (int round = 0; round < 2; ++round) {
+    std::vector<std::unique_ptr<DeltaStream>> streams;
+    for (int i = 0; i < 1000; ++i) {
+      streams.push_back(std::make_unique<DeltaStream>(channels[static_cast<size_t>(i) % channels.size()], kDelta));
+      DeltaDiscoveryRequest request = First(absl::StrCat("ingress~", i), Type::kCluster);
+      if (round == 1) {
+        for (const ResourcePtr& r : all) (*request.mutable_initial_resource_versions())[r->ref.name] = r->version;
+      }
+      ASSERT_TRUE(streams.back()->Send(request));
+    }
+    // The second time they have everything and are told so by nothing: what comes is the next change.
+    if (round == 1) Publish("ingress", {.upserts = {Cluster("c0", "2")}});
+    DeltaDiscoveryResponse response;
+    for (auto& stream : streams) {
+      ASSERT_TRUE(stream->Read(&response));
+      EXPECT_EQ(response.resources_size(), round == 0 ? 100 : 1);
+      ASSERT_TRUE(stream->Send(AckOf(response)));
+    }
+    for (int i = 0; i < 1000; ++i) ASSERT_TRUE(log_.Wait(absl::StrCat("ack ingress~", i, " c0")));
+  }
+}
+
+TEST_F(ServerTest, ARequestOfAHundredMegabytesHarmsItsStreamOnly) {
+  Start();
+  Publish("ingress", {.upserts = {Cluster("c", "1")}});
+  DeltaStream other(channel_, kDelta);
+  ASSERT_TRUE(other.Send(First("ingress~other", Type::kCluster)));
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(other.Read(&response));
+  ASSERT_TRUE(other.Send(AckOf(response)));
+  DeltaStream stream(channel_, kDelta);
+  DeltaDiscoveryRequest huge = First("ingress~huge", Type::kCluster);
+  huge.mutable_error_detail()->set_message(std::string(100 << 20, 'x'));
+  stream.Send(huge);
+  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  Publish("ingress", {.upserts = {Cluster("c", "2")}});
+  ASSERT_TRUE(other.Read(&response));
+  EXPECT_EQ(response.resources(0).resource().value(), "2");
+}
+
+TEST_F(ServerTest, AbsurdNoncesAcknowledgeNothing) {
+  Start();
+  Publish("ingress", {.upserts = {Cluster("c", "1")}});
+  DeltaStream stream(channel_, kDelta);
+  ASSERT_TRUE(stream.Send(First("ingress~1", Type::kCluster)));
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream.Read(&response));
+  for (const std::string& nonce : {std::string("0"), std::string("-1"), std::string("18446744073709551616"),
+                                   std::string("1 "), std::string(1 << 20, '9')}) {
+    DeltaDiscoveryResponse wrong = response;
+    wrong.set_nonce(nonce);
+    ASSERT_TRUE(stream.Send(AckOf(wrong, "no")));
+  }
+  ASSERT_TRUE(stream.Send(AckOf(response)));
+  EXPECT_TRUE(log_.Wait("ack ingress~1 c"));
+  OnLoop([&] {
+    EXPECT_EQ(server_->clients()[0].acks, 1u);
+    EXPECT_EQ(server_->clients()[0].nacks, 0u);
+  });
 }
 
 TEST_F(ServerTest, AClientThatSaysNothingIsCutOff) {

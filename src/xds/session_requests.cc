@@ -26,7 +26,8 @@ bool AsksForAll(Type type, std::string_view name) { return name == "*" && type !
 
 uint64_t ParseNonce(const std::string& nonce) {
   uint64_t out = 0;
-  return absl::SimpleAtoi(nonce, &out) ? out : 0;
+  // The number alone: SimpleAtoi() takes blanks and signs too.
+  return nonce.find_first_not_of("0123456789") == std::string::npos && absl::SimpleAtoi(nonce, &out) ? out : 0;
 }
 
 NamedVersions VersionsOf(const InFlight& response) {

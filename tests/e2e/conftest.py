@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from harness import gateway as gateways  # noqa: E402
 from harness.backends import Backend, H2Backend  # noqa: E402
 from harness.certs import Authority  # noqa: E402
+from harness.envoy import Envoy  # noqa: E402
 from harness.gateway import Gateway  # noqa: E402
 
 
@@ -95,6 +96,20 @@ def echo():
     backend = Backend("echo")
     yield backend
     backend.close()
+
+
+@pytest.fixture
+def start_envoy(tmp_path):
+    """Starts Envoys that `gloo serve` serves; they end with the test."""
+    made = []
+
+    def start(planes, node_id, *flags, **more):
+        made.append(Envoy(planes, node_id, tmp_path / f"envoy-{len(made)}", *flags, **more))
+        return made[-1]
+
+    yield start
+    for envoy in made:
+        envoy.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,72 +1,11 @@
 """Roles: which Envoys serve what, and on which listeners."""
 
-import json
-import socket
-import subprocess
-
 import pytest
 
-from harness import gateway as gateways
 from harness import http
 from harness.config import prefix, role, to, upstream, virtual_service
+from harness.ports import free_port
 from harness.waiting import wait_for
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
-
-
-class Envoy:
-    """An Envoy that somebody else starts, with the bootstrap that `gloo bootstrap` prints."""
-
-    def __init__(self, gateway, node_id, folder):
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run([str(gateways.GLOO), "bootstrap", "--node-id", node_id,
-                               "--xds", f"127.0.0.1:{gateway.ports['xdsPort']}"],
-                              text=True, capture_output=True, check=True, env=gateways.clean_environment())
-        bootstrap = json.loads(done.stdout)
-        bootstrap.setdefault("admin", {})["address"] = {
-            "socketAddress": {"address": "127.0.0.1", "portValue": 0}}
-        config = folder / "bootstrap.json"
-        config.write_text(json.dumps(bootstrap))
-        self.admin_path = folder / "admin"
-        self.log = open(folder / "envoy.log", "wb")
-        environment = dict(gateways.clean_environment())
-        environment["ENVOY_DYNAMIC_MODULES_SEARCH_PATH"] = str(gateways.BUILD / "lib")
-        environment["LD_LIBRARY_PATH"] = str(gateways.BUILD / "lib")
-        self.process = subprocess.Popen(
-            [gateways.find_envoy(), "-c", str(config), "--admin-address-path", str(self.admin_path),
-             "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning"],
-            stdout=self.log, stderr=subprocess.STDOUT, env=environment)
-
-    def admin(self, path):
-        address = self.admin_path.read_text()
-        return http.request(int(address.rsplit(":", 1)[1]), "localhost", path)
-
-    def listeners(self):
-        """{name: port} of the listeners that are served."""
-        return {line.split("::")[0]: int(line.rsplit(":", 1)[1])
-                for line in self.admin("/listeners").text.splitlines() if "::" in line}
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(15)
-        self.log.close()
-
-
-@pytest.fixture
-def start_envoy(tmp_path):
-    made = []
-
-    def start(gateway, node_id):
-        made.append(Envoy(gateway, node_id, tmp_path / f"envoy-{len(made)}"))
-        return made[-1]
-
-    yield start
-    for envoy in made:
-        envoy.stop()
 
 
 @pytest.fixture

@@ -190,7 +190,7 @@ def test_a_busy_port_is_one_clear_line(new_gateway, command, flag):
 
 def test_a_role_with_ports_of_its_own_is_ready_on_them(new_gateway, echo):
     """Ready means that the role's own listeners answer; they are what the log and the ready file tell."""
-    from test_roles import free_port
+    from harness.ports import free_port
 
     plain, tls = sorted((free_port(), free_port()))
     gateway = new_gateway()
@@ -325,7 +325,8 @@ def test_a_state_directory_that_cannot_be_written_is_said_so(new_gateway, tmp_pa
 
 def test_an_envoy_goes_on_while_its_control_plane_restarts(new_gateway, echo, tmp_path):
     """No request fails, and the reconnected Envoy takes the next change."""
-    from test_roles import Envoy, free_port
+    from harness.envoy import Envoy
+    from harness.ports import free_port
 
     control = new_gateway(command="serve")
     port = free_port()

@@ -46,6 +46,8 @@ void SimClient::Connect() {
   for (auto& names : subscribed_) names.clear();
   absent_.clear();
   advertised_.clear();
+  got_.clear();
+  asked_again_.clear();
   const auto ask = [&](Type type) {
     const int i = static_cast<int>(type);
     asked_[i] = true;
@@ -89,6 +91,7 @@ void SimClient::Resubscribe(const std::set<ResourceRef>& again) {
     for (const std::string& name : want[i]) {
       if (!subscribed_[i].insert(name).second && !again.contains({type, name})) continue;
       request.delta.add_resource_names_subscribe(name);
+      ++asked_again_[{type, name}];
       changed = true;
     }
     for (auto it = subscribed_[i].begin(); it != subscribed_[i].end();) {
@@ -108,6 +111,7 @@ void SimClient::Resubscribe(const std::set<ResourceRef>& again) {
       asked_[i] = true;
       for (const auto& [name, form] : held(type)) {
         (*request.delta.mutable_initial_resource_versions())[name] = form->version;
+        asked_again_.erase({type, name});
       }
     }
     for (const std::string& name : subscribed_[i]) request.sotw.add_resource_names(name);
@@ -169,6 +173,7 @@ void SimClient::Receive(const Response& response) {
     if (!names.insert(item.name).second) violations_.push_back("twice in a response: " + item.name);
     ok &= !Bad(*item.resource);
   }
+  if (delta_) CheckTwice(type, response, ok);
   // Clusters and listeners are taken one by one, the others as a whole.
   const bool partial = type == Type::kCluster || type == Type::kListener;
   std::set<ResourceRef> again;
@@ -230,6 +235,18 @@ void SimClient::Receive(const Response& response) {
   Check(response.type_url.c_str());
 }
 
+void SimClient::CheckTwice(Type type, const Response& response, bool ok) {
+  for (const auto& item : response.items) {
+    const ResourceRef ref{type, item.name};
+    std::string& last = got_[ref];
+    if (last == item.resource->version && --asked_again_[ref] < 0) violations_.push_back("sent again: " + item.name);
+    last = item.resource->version;
+    // Refused ones are offered again, one by one.
+    if (!ok) got_.erase(ref);
+  }
+  for (const std::string& name : response.removed) got_.erase({type, name});
+}
+
 void SimClient::Check(const char* after) {
   const auto fail = [&](const std::string& what) { violations_.push_back(absl::StrCat(what, " (after ", after, ")")); };
   for (const auto& [name, form] : held(Type::kRoute)) {
@@ -251,6 +268,13 @@ void SimClient::Check(const char* after) {
 void SimClient::Deliver() {
   const Request request = std::move(to_server_.front());
   to_server_.pop_front();
+  for (const auto& [name, version] : request.delta.initial_resource_versions()) {
+    // Another version than that of the snapshot is one that the session does not know.
+    const auto& map = snapshot_.resources(request.type);
+    if (const auto it = map.find(name); it != map.end() && it->second->version == version) {
+      got_[{request.type, name}] = version;
+    }
+  }
   const absl::Status status = delta_ ? session_->OnRequest(request.delta) : session_->OnRequest(request.sotw);
   if (!status.ok()) violations_.push_back(std::string(status.message()));
 }

@@ -67,6 +67,7 @@ class SimClient final : public SessionEvents {
   bool Warm(const snapshot::Resource& cluster) const;
   bool AnyWarming() const;
   void ReleaseAcks();
+  void CheckTwice(snapshot::Type type, const Response& response, bool ok);
   void Check(const char* after);
   bool Wildcard(snapshot::Type type) const;
 
@@ -94,6 +95,10 @@ class SimClient final : public SessionEvents {
   bool serving_ = false;
   // Acknowledgements of clusters that wait for warming.
   std::vector<std::pair<std::string, bool>> cluster_acks_;
+  // The last version that came on this stream, or was said to be held when it began; and how often it may come again
+  // because the client asked.
+  std::map<snapshot::ResourceRef, std::string> got_;
+  std::map<snapshot::ResourceRef, int> asked_again_;
   std::vector<std::string> violations_;
   size_t responses_ = 0;
   size_t nacks_ = 0;

@@ -32,12 +32,21 @@ KINDS = {url: kind for kind, url in URLS.items()}
 _END = object()
 
 
+def _channel(port, credentials=None):
+    """Plain text, or TLS with the credentials of a client."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    address = f"127.0.0.1:{port}"
+    if credentials is None:
+        return grpc.insecure_channel(address, options)
+    return grpc.secure_channel(address, credentials, options)
+
+
 class _Stream:
     """One stream: requests are queued, responses are read by a thread of their own."""
 
-    def __init__(self, port, node_id, method, request, response):
+    def __init__(self, port, node_id, method, request, response, credentials=None):
         self.node = base_pb2.Node(id=node_id, cluster="test", user_agent_name="raw")
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)])
+        self.channel = _channel(port, credentials)
         self._out = queue.Queue()
         self._in = queue.Queue()
         self._first = True
@@ -100,9 +109,9 @@ class _Stream:
 
 
 class Delta(_Stream):
-    def __init__(self, port, node_id):
+    def __init__(self, port, node_id, credentials=None):
         super().__init__(port, node_id, "DeltaAggregatedResources", discovery_pb2.DeltaDiscoveryRequest,
-                         discovery_pb2.DeltaDiscoveryResponse)
+                         discovery_pb2.DeltaDiscoveryResponse, credentials)
 
     def subscribe(self, kind, *names, known=None):
         """Subscribes to names (none: to all); `known` are the versions that the client has already."""
@@ -157,9 +166,9 @@ def decode(response):
     return out
 
 
-def client_status(port):
+def client_status(port, credentials=None):
     """What client status discovery says: {node id: config}."""
-    with grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)]) as channel:
+    with _channel(port, credentials) as channel:
         fetch = channel.unary_unary("/envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus",
                                     request_serializer=csds_pb2.ClientStatusRequest.SerializeToString,
                                     response_deserializer=csds_pb2.ClientStatusResponse.FromString)
