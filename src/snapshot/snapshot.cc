@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/hash.h"
+#include "envoy/config/route/v3/scoped_route.pb.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/wire_format_lite.h"
@@ -244,6 +245,16 @@ std::vector<std::string> SecretCandidates(std::string_view server_name) {
   }
   out.push_back("*");
   return out;
+}
+
+ResourcePtr ScopeMover(const Resource& scope) {
+  envoy::config::route::v3::ScopedRouteConfiguration message;
+  message.ParseFromString(scope.body);
+  const std::string name = absl::StrCat("gloo.move|", scope.ref.name);
+  message.set_name(name);
+  message.mutable_key()->clear_fragments();
+  message.mutable_key()->add_fragments()->set_string_key(name);
+  return MakeResource(Type::kScopedRoute, name, message.SerializeAsString(), scope.warms, scope.needs);
 }
 
 std::string RenameSecret(std::string_view body, std::string_view name) {

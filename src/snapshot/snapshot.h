@@ -53,6 +53,10 @@ class Snapshot {
 // is no DNS name only itself.
 std::vector<std::string> SecretCandidates(std::string_view server_name);
 
+// The same scope under a name and with a key that no request has ("gloo.move|" and its name): an Envoy that has it has
+// fetched the route configuration of `scope` before `scope` points there.
+ResourcePtr ScopeMover(const Resource& scope);
+
 // A serialized Secret under another name; the rest, key material included, is copied unread.
 std::string RenameSecret(std::string_view body, std::string_view name);
 

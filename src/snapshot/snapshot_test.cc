@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "envoy/config/route/v3/scoped_route.pb.h"
+
 #include <random>
 
 #include "absl/strings/str_cat.h"
@@ -173,6 +175,22 @@ TEST(Secrets, AReferenceMayBeAnsweredByAWildcard) {
       s.Apply({.upserts = {SecretNamed("*.b.c", "k"), Cluster("c", "c", {{Type::kSecret, "a.b.c"}})}}, &violations);
   EXPECT_EQ(d.upserts.size(), 2u);
   EXPECT_THAT(violations, IsEmpty());
+}
+
+TEST(ScopeMoverTest, HasTheRoutesAndAKeyThatNoRequestHas) {
+  envoy::config::route::v3::ScopedRouteConfiguration scope;
+  scope.set_name("http|a.test");
+  scope.set_route_configuration_name("default/v");
+  scope.mutable_key()->add_fragments()->set_string_key("http|a.test");
+  const ResourcePtr mover = ScopeMover(
+      *MakeResource(Type::kScopedRoute, "http|a.test", scope.SerializeAsString(), {{Type::kRoute, "default/v"}}));
+  EXPECT_EQ(mover->ref.name, "gloo.move|http|a.test");
+  EXPECT_EQ(mover->warms, (std::vector<ResourceRef>{{Type::kRoute, "default/v"}}));
+  ASSERT_TRUE(scope.ParseFromString(mover->body));
+  EXPECT_EQ(scope.name(), "gloo.move|http|a.test");
+  EXPECT_EQ(scope.route_configuration_name(), "default/v");
+  ASSERT_EQ(scope.key().fragments_size(), 1);
+  EXPECT_EQ(scope.key().fragments(0).string_key(), "gloo.move|http|a.test");
 }
 
 }  // namespace

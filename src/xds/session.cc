@@ -23,8 +23,10 @@ ResourcePtr Session::Current(Type type, const std::string& name) const {
     return entry != nullptr && server_names_.Answers(name, entry->ref.name) ? entry : nullptr;
   }
   const auto& map = snapshot_.resources(type);
-  const auto it = map.find(name);
-  return it == map.end() ? nullptr : it->second;
+  if (const auto it = map.find(name); it != map.end()) return it->second;
+  if (type != Type::kScopedRoute) return nullptr;
+  const auto mover = mover_scopes_.find(name);
+  return mover == mover_scopes_.end() ? nullptr : mover->second;
 }
 
 void Session::OnChange(const Change& change) {

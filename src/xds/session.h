@@ -76,6 +76,9 @@ struct SessionOptions {
   size_t max_names_of_wildcard = 10'000;
   // A type with this many unanswered responses has to wait for answers (delta; the state of the world: one).
   size_t max_unanswered = 1000;
+  // For a scope that is about to point to routes which the client does not have: a scope that no request has, under a
+  // name of its own, with the same routes.
+  snapshot::ResourcePtr (*make_mover)(const snapshot::Resource& scope) = snapshot::ScopeMover;
 };
 
 class Session {
@@ -162,6 +165,12 @@ class Session {
   // session_secrets.cc
   void AssignSecret(const std::string& name);
   void OnSecretsChanged(const std::vector<std::string>& changed);
+  // session_moves.cc
+  // A scope that moves to other routes would answer 404 until the client has fetched them, for it asks only once it has
+  // the scope. True: a mover is on its way, which makes it ask; the scope waits for that.
+  bool WaitsForMover(const std::string& name, const Entry& entry, const snapshot::Resource& current, Lag& lag);
+  void DropMover(const std::string& name);
+  void DropStaleMover(const std::string& name);
 
   // session_send.cc
   bool MayRespond(const Subscription& s) const;
@@ -195,6 +204,13 @@ class Session {
   std::vector<snapshot::ResourceRef> grace_first_, grace_second_;
   int adopt_ticks_ = 0;
   std::unique_ptr<runtime::Timer> grace_timer_;
+  // By the scope that waits for it. Not in the snapshot: there for this client as long as its scope moves.
+  struct Mover {
+    snapshot::ResourcePtr scope;
+    std::string of;  // version of the form that it was made for
+  };
+  absl::flat_hash_map<std::string, Mover> movers_;
+  absl::flat_hash_map<std::string, snapshot::ResourcePtr> mover_scopes_;
   // Types that this server does not have: their names are answered as absent.
   absl::flat_hash_map<std::string, std::vector<std::string>> foreign_;
 };

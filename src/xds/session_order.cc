@@ -55,6 +55,7 @@ void Session::DropReferences(const Forms& forms) {
 
 void Session::MarkChanged(Type type, const std::string& name, Entry& entry) {
   if (type == Type::kSecret) AssignSecret(name);
+  if (type == Type::kScopedRoute) DropStaleMover(name);
   if (entry.lag == nullptr) {
     Mutate(entry, [&] { entry.lag = std::make_unique<Lag>(); });
     entry.lag->sequence = sequence_;
@@ -92,6 +93,7 @@ void Session::Settle(Type type, const std::string& name, Entry& entry) {
   entry.warm = entry.acked != nullptr;
   Mutate(entry, [&] { entry.lag = nullptr; });
   Wake({type, name});
+  if (type == Type::kScopedRoute) DropMover(name);
 }
 
 void Session::Leave(Type type, const std::string& name, Entry& entry) {
@@ -117,6 +119,7 @@ void Session::EraseEntry(Type type, const std::string& name) {
   Entry entry = std::move(it->second);
   s.entries.erase(it);
   if (type == Type::kSecret) server_names_.Drop(key);
+  if (type == Type::kScopedRoute) DropMover(key);
   if (entry.lag == nullptr) return;
   SetPending(type, *entry.lag, 0);
   StopWaiting(type, key, *entry.lag);

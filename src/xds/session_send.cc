@@ -61,6 +61,7 @@ Session::Decision Session::Decide(Type type, const std::string& name, Entry& ent
       WaitFor(*key, type, name, lag);
       return Decision::kNothing;
     }
+    if (type == Type::kScopedRoute && WaitsForMover(name, entry, *current, lag)) return Decision::kNothing;
     *resource = std::move(current);
     return Decision::kUpsert;
   }

@@ -60,8 +60,11 @@ class Harness : public SessionEvents {
   void Connect() {
     session_ = std::make_unique<Session>(
         *loop_, snapshot_, *this,
-        SessionOptions{
-            .delta = delta_, .max_response_bytes = max_bytes_, .max_names_of_wildcard = 3, .max_unanswered = 10});
+        SessionOptions{.delta = delta_,
+                       .max_response_bytes = max_bytes_,
+                       .max_names_of_wildcard = 3,
+                       .max_unanswered = 10,
+                       .make_mover = testing::TextMover});
   }
 
   void Publish(std::vector<ResourcePtr> upserts, std::vector<ResourceRef> removals = {}) {
@@ -653,6 +656,37 @@ TEST(DeltaSession, TypesThatAreNotServedAreAnsweredAsAbsent) {
   request.set_type_url(std::string(snapshot::TypeUrl(Type::kRoute)));
   request.set_resource_names_subscribe(0, std::string(5000, 'x'));
   EXPECT_THAT(std::string(h.session().OnRequest(request).message()), StartsWith("a resource name is longer"));
+}
+
+// Without its first having fetched the routes a scope that moves would answer 404 for a round trip.
+TEST(DeltaSession, AScopeMovesToRoutesThatTheClientHasFetched) {
+  Harness h;
+  h.Publish({Route("a", {}), Route("b", {}), Scope("s", "a")});
+  h.Subscribe(Type::kScopedRoute, {"*"});
+  EXPECT_EQ(h.NextAcked(), "ScopedRouteConfiguration +s=a");
+  h.Subscribe(Type::kRoute, {"a"});
+  EXPECT_EQ(h.NextAcked(), "RouteConfiguration +a=1 ");
+
+  h.Publish({Scope("s", "b")}, {});
+  EXPECT_EQ(h.NextAcked(), "ScopedRouteConfiguration +~s=b") << "first one that no request has";
+  EXPECT_EQ(h.Next(), "");
+  h.Subscribe(Type::kRoute, {"b"});
+  EXPECT_EQ(h.Next(), "RouteConfiguration +b=1 ");
+  h.Answer(h.last);
+  EXPECT_EQ(h.NextAcked(), "ScopedRouteConfiguration +s=b");
+  EXPECT_EQ(h.NextAcked(), "ScopedRouteConfiguration -~s");
+  EXPECT_EQ(h.Next(), "");
+  EXPECT_TRUE(h.session().converged());
+
+  // A scope that changes otherwise, or is new, needs none of it.
+  h.Publish({MakeResource(Type::kScopedRoute, "s", "other", {{Type::kRoute, "b"}}), Scope("t", "a")});
+  EXPECT_EQ(h.NextAcked(), "ScopedRouteConfiguration +s=other +t=a");
+
+  // One that goes while it moves takes its helper along.
+  h.Publish({Scope("s", "a")});
+  EXPECT_EQ(h.NextAcked(), "ScopedRouteConfiguration +~s=a");
+  h.Publish({}, {{Type::kScopedRoute, "s"}});
+  EXPECT_EQ(h.NextAcked(), "ScopedRouteConfiguration -s -~s");
 }
 
 TEST(SotwSession, WildcardTypesAreSentWhole) {

@@ -9,6 +9,11 @@
 
 namespace gloo::xds::testing {
 
+// As snapshot::ScopeMover, for scopes whose body is any text.
+inline snapshot::ResourcePtr TextMover(const snapshot::Resource& scope) {
+  return snapshot::MakeResource(snapshot::Type::kScopedRoute, "~" + scope.ref.name, scope.body, scope.warms);
+}
+
 inline Change Apply(snapshot::Snapshot& snapshot, const snapshot::Delta& delta,
                     std::vector<std::string>* violations = nullptr) {
   const snapshot::Snapshot before = snapshot;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "xds/server_impl.h"
+#include "xds/testing/publish.h"
 
 namespace gloo::xds::testing {
 
@@ -40,8 +41,8 @@ void SimClient::Connect() {
   to_server_.clear();
   to_client_.clear();
   cluster_acks_.clear();
-  session_ =
-      std::make_unique<Session>(loop_, snapshot_, *this, SessionOptions{.delta = delta_, .max_response_bytes = 150});
+  session_ = std::make_unique<Session>(
+      loop_, snapshot_, *this, SessionOptions{.delta = delta_, .max_response_bytes = 150, .make_mover = TextMover});
   for (bool& asked : asked_) asked = false;
   for (auto& names : subscribed_) names.clear();
   absent_.clear();
@@ -254,6 +255,18 @@ void SimClient::Check(const char* after) {
       if (!active_.contains(ref.name) && !refused_.contains(ref)) fail("route " + name + " needs cluster " + ref.name);
     }
   }
+  // A scope that had its routes keeps having some, also when it moves to others.
+  for (const auto& [name, form] : held(Type::kScopedRoute)) {
+    if (name.starts_with('~')) continue;  // no request has it
+    for (const ResourceRef& ref : form->warms) {
+      if (held(ref.type).contains(ref.name)) {
+        routed_.insert(name);
+      } else if (routed_.contains(name) && !refused_.contains(ref)) {
+        fail("scope " + name + " lost its routes, " + ref.name + " is not there");
+      }
+    }
+  }
+  std::erase_if(routed_, [&](const std::string& name) { return !held(Type::kScopedRoute).contains(name); });
   bool fits = true;
   for (const auto& [name, form] : held(Type::kExtensionConfig)) {
     for (const std::string& scope : ScopesOf(*form)) {

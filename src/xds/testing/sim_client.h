@@ -88,6 +88,8 @@ class SimClient final : public SessionEvents {
   // Clusters that came on this stream: a server that knows nothing of earlier ones need not answer their endpoints.
   std::set<std::string> advertised_;
   std::set<snapshot::ResourceRef> absent_;
+  // Scopes that have had their routes.
+  std::set<std::string> routed_;
   std::set<std::string> subscribed_[snapshot::kTypeCount];
   bool asked_[snapshot::kTypeCount] = {};
   std::string last_nonce_[snapshot::kTypeCount];
