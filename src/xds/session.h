@@ -176,8 +176,8 @@ class Session {
   bool MayRespond(const Subscription& s) const;
   Decision Decide(snapshot::Type type, const std::string& name, Entry& entry, snapshot::ResourcePtr* resource);
   void Collect(snapshot::Type type, Response* response, InFlight* in_flight);
-  // In the state of the world a client that drops a name and asks for it again looks like one that always had it; it
-  // does so for what a changed resource warms.
+  // What a changed resource warms. In the state of the world a client that drops a name and asks for it again looks
+  // like one that always had it; it does so for these.
   void SendAgain(const std::vector<snapshot::ResourceRef>& refs);
   void FillFullState(snapshot::Type type, Response* response, const InFlight& in_flight);
 
@@ -204,6 +204,8 @@ class Session {
   std::vector<snapshot::ResourceRef> grace_first_, grace_second_;
   int adopt_ticks_ = 0;
   std::unique_ptr<runtime::Timer> grace_timer_;
+  // To be sent again as soon as the client has said that it has them.
+  absl::flat_hash_set<snapshot::ResourceRef> owed_;
   // By the scope that waits for it. Not in the snapshot: there for this client as long as its scope moves.
   struct Mover {
     snapshot::ResourcePtr scope;

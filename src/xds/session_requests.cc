@@ -173,7 +173,9 @@ void Session::Adopt(Type type, const std::string& name, const std::string& versi
   }
   entry.warm = same && current->warms.empty();
   // Held does not mean warm: the stream may have broken before the client had what it refers to.
-  if (!same || !current->warms.empty()) MarkChanged(type, name, entry);
+  const bool owed = owed_.erase({type, name}) > 0;
+  if (!same || owed || !current->warms.empty()) MarkChanged(type, name, entry);
+  if (owed) entry.lag->force = true;
 }
 
 absl::Status Session::Subscribe(Type type, const std::string& name) {

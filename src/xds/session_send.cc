@@ -112,13 +112,18 @@ void Session::Collect(Type type, Response* response, InFlight* in_flight) {
     }
     if (decision == Decision::kUpsert) {
       bytes += kResourceOverhead + 2 * name.size() + resource->body.size();
+      // Envoy warms the new form of a cluster with endpoints that come after it, and does not ask for them again: it is
+      // subscribed to them already. Without them it waits for 15 s.
+      if (type == Type::kCluster && (full || entry.sent != nullptr || entry.acked != nullptr)) {
+        SendAgain(resource->warms);
+      }
       Mutate(entry, [&] { entry.sent = resource; });
       entry.lag->nonce = in_flight->nonce;
       entry.lag->force = false;
       entry.absent = false;
       in_flight->upserts.emplace_back(name, resource);
       if (full) {
-        SendAgain(resource->warms);
+        if (type != Type::kCluster) SendAgain(resource->warms);
       } else {
         response->items.push_back({name, std::move(resource)});
       }
@@ -158,6 +163,8 @@ void Session::SendAgain(const std::vector<ResourceRef>& refs) {
   for (const ResourceRef& ref : refs) {
     Subscription& s = sub(ref.type);
     const auto it = s.entries.find(ref.name);
+    // A client that reconnects may say only later that it has them.
+    if (it == s.entries.end() && !s.active) owed_.insert(ref);
     if (it == s.entries.end() || it->second.sent == nullptr) continue;
     MarkChanged(ref.type, ref.name, it->second);
     it->second.lag->force = true;

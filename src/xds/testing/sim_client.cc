@@ -49,6 +49,8 @@ void SimClient::Connect() {
   advertised_.clear();
   got_.clear();
   asked_again_.clear();
+  // A client that was waiting for them goes on after its own timeout; the server cannot know of it.
+  stale_.clear();
   const auto ask = [&](Type type) {
     const int i = static_cast<int>(type);
     asked_[i] = true;
@@ -124,6 +126,7 @@ void SimClient::Resubscribe(const std::set<ResourceRef>& again) {
 bool SimClient::Warm(const Resource& cluster) const {
   for (const ResourceRef& ref : cluster.warms) {
     if (!held(ref.type).contains(ref.name) && !absent_.contains(ref) && !refused_.contains(ref)) return false;
+    if (stale_.contains(ref)) return false;
   }
   return true;
 }
@@ -192,9 +195,15 @@ void SimClient::Receive(const Response& response) {
     // On the way when it was unsubscribed.
     if (!Wildcard(type) && !subscribed_[static_cast<int>(type)].contains(item.name)) continue;
     ResourcePtr& form = held(type)[item.name];
-    // A cluster that changes asks for its endpoints again.
-    if (form != nullptr && form->version != item.resource->version)
-      again.insert(form->warms.begin(), form->warms.end());
+    // A cluster that changes waits for endpoints that come after it. Only in the state of the world it asks for them.
+    if (form != nullptr && form->version != item.resource->version) {
+      if (delta_ && type == Type::kCluster) {
+        stale_.insert(item.resource->warms.begin(), item.resource->warms.end());
+      } else {
+        again.insert(form->warms.begin(), form->warms.end());
+      }
+    }
+    stale_.erase(ref);
     form = item.resource;
     // A cluster is missed until it is warm.
     if (type != Type::kCluster) refused_.erase(ref);
@@ -239,6 +248,10 @@ void SimClient::Receive(const Response& response) {
 void SimClient::CheckTwice(Type type, const Response& response, bool ok) {
   for (const auto& item : response.items) {
     const ResourceRef ref{type, item.name};
+    // Endpoints follow each form of their cluster.
+    if (type == Type::kCluster) {
+      for (const ResourceRef& warmed : item.resource->warms) ++asked_again_[warmed];
+    }
     std::string& last = got_[ref];
     if (last == item.resource->version && --asked_again_[ref] < 0) violations_.push_back("sent again: " + item.name);
     last = item.resource->version;

@@ -88,6 +88,8 @@ class SimClient final : public SessionEvents {
   // Clusters that came on this stream: a server that knows nothing of earlier ones need not answer their endpoints.
   std::set<std::string> advertised_;
   std::set<snapshot::ResourceRef> absent_;
+  // Endpoints that a changed cluster waits for.
+  std::set<snapshot::ResourceRef> stale_;
   // Scopes that have had their routes.
   std::set<std::string> routed_;
   std::set<std::string> subscribed_[snapshot::kTypeCount];
