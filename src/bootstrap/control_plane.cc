@@ -114,9 +114,9 @@ ControlPlane::Progress ControlPlane::progress(const std::string& node_id) {
     out.serving = controller_->serving();
     out.objects = controller_->object_count();
     for (const xds::Client& client : server_->clients()) {
-      if (client.node_id == node_id && client.converged) out.node_converged = true;
+      if (client.node_id == node_id && client.settled) out.node_settled = true;
     }
-    if (out.node_converged) out.listeners = ListenersOf(server_->snapshot(node_id.substr(0, node_id.find('~'))));
+    if (out.node_settled) out.listeners = ListenersOf(server_->snapshot(node_id.substr(0, node_id.find('~'))));
   });
   return out;
 }

@@ -46,8 +46,8 @@ class ControlPlane {
     // Envoys are answered.
     bool serving = false;
     size_t objects = 0;
-    // An Envoy of this node id is connected and has everything.
-    bool node_converged = false;
+    // An Envoy of this node id is connected and has everything but what it refused.
+    bool node_settled = false;
     // Where an Envoy of the node's role listens, plain ones first; empty while nobody defines the role.
     std::vector<RoleListener> listeners;
   };

@@ -298,7 +298,7 @@ absl::Status Up(Settings settings) {
     GLOO_RETURN_IF_ERROR(envoy.LaunchIfDue());
     if (ready || envoy.waiting()) continue;
     const ControlPlane::Progress progress = plane->progress(settings.node_id);
-    if (!progress.serving || !progress.node_converged) continue;
+    if (!progress.serving || !progress.node_settled) continue;
     const std::vector<RoleListener> listeners = ListenersOr(progress, settings);
     if (!std::all_of(listeners.begin(), listeners.end(),
                      [](const RoleListener& l) { return Accepts(l.address, l.port); })) {

@@ -198,6 +198,7 @@ std::vector<Client> ServerImpl::clients() const {
     if (stream->session == nullptr) continue;
     out.push_back(stream->client);
     out.back().converged = stream->session->converged();
+    out.back().settled = stream->session->settled();
   }
   std::sort(out.begin(), out.end(), [](const Client& a, const Client& b) {
     return std::tie(a.node_id, a.connected) < std::tie(b.node_id, b.connected);

@@ -59,6 +59,8 @@ struct Client {
   absl::Time connected;
   // Every resource that it is subscribed to is acknowledged.
   bool converged = false;
+  // Nothing more can be sent to it: the rest it has refused.
+  bool settled = false;
   uint64_t acks = 0;
   uint64_t nacks = 0;
   std::string last_error;

@@ -78,6 +78,15 @@ bool Session::converged() const {
   return any;
 }
 
+bool Session::settled() const {
+  bool any = false;
+  for (const Subscription& s : subscriptions_) {
+    if (!s.pending.empty() || !s.in_flight.empty() || s.owes_answer) return false;
+    any |= s.active;
+  }
+  return any;
+}
+
 size_t Session::in_flight() const {
   size_t out = 0;
   for (const Subscription& s : subscriptions_) out += s.in_flight.size();

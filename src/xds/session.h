@@ -99,6 +99,8 @@ class Session {
   ClientState StateOf(const snapshot::ResourceRef& ref, std::string_view version, std::string* message) const;
   // Subscribed to something, and all of it acknowledged.
   bool converged() const;
+  // The same, but what the client refused, and removals that wait for it, count as done.
+  bool settled() const;
   const Subscription& subscription(snapshot::Type type) const { return subscriptions_[static_cast<int>(type)]; }
   // Bounds of memory, for tests: responses that wait for an answer, held references.
   size_t in_flight() const;

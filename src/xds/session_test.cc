@@ -378,13 +378,16 @@ TEST(DeltaSession, WhatWasRefusedIsNotSentAgainUntilItChanges) {
   h.Subscribe(Type::kCluster, {});
   h.All();
   h.Publish({Cluster("a", "bad")});
+  EXPECT_FALSE(h.session().settled());
   EXPECT_EQ(h.Next(), "Cluster +a=bad");
+  EXPECT_FALSE(h.session().settled());
   h.Answer(h.last, "no good");
   EXPECT_EQ(h.Next(), "");
   EXPECT_THAT(h.nacks, ElementsAre("2 a no good isolated"));
   EXPECT_EQ(h.State(Type::kCluster, "a"), ClientState::kRefused);
   EXPECT_EQ(h.message, "no good");
   EXPECT_FALSE(h.Converged());
+  EXPECT_TRUE(h.session().settled());
   h.Publish({Cluster("other")});
   EXPECT_EQ(h.NextAcked(), "Cluster +other=1");
   h.Publish({Cluster("a", "better")});
