@@ -1,6 +1,7 @@
 #include "bootstrap/control_plane.h"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <tuple>
@@ -18,6 +19,15 @@
 namespace gloo::bootstrap {
 
 namespace {
+
+// Where systems keep the authorities that they trust; empty where none of these is there.
+std::string FindSystemAuthorities() {
+  for (const char* path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
+    if (access(path, R_OK) == 0) return path;
+  }
+  return "";
+}
 
 std::vector<RoleListener> ListenersOf(const snapshot::Snapshot* snapshot) {
   std::vector<RoleListener> out;
@@ -51,8 +61,10 @@ absl::Status ControlPlane::Init(const Settings& s) {
   loop_ = runtime::Loop::Create();
   plugins::AddBuiltins(registry_);
   translator_ = std::make_unique<translator::Translator>(
-      registry_,
-      translator::Settings{.bind_address = s.bind_address, .http_port = s.http_port, .https_port = s.https_port});
+      registry_, translator::Settings{.bind_address = s.bind_address,
+                                      .http_port = s.http_port,
+                                      .https_port = s.https_port,
+                                      .system_authorities = FindSystemAuthorities()});
   xds::ServerOptions options{
       .address = StrCat(s.xds_address.find(':') == std::string::npos ? s.xds_address : StrCat("[", s.xds_address, "]"),
                         ":", s.xds_port),

@@ -1,5 +1,7 @@
 #include "translator/names.h"
 
+#include <arpa/inet.h>
+
 #include "translator/text.h"
 
 namespace gloo::translator {
@@ -27,6 +29,16 @@ model::DataKey Resolve(std::string_view ns, std::string_view name) {
   size_t slash = name.find('/');
   if (slash == std::string_view::npos) return {std::string(ns), std::string(name)};
   return {std::string(name.substr(0, slash)), std::string(name.substr(slash + 1))};
+}
+
+std::string CanonicalIp(const std::string& written) {
+  for (const int family : {AF_INET, AF_INET6}) {
+    unsigned char bytes[sizeof(in6_addr)];
+    char text[INET6_ADDRSTRLEN];
+    if (inet_pton(family, written.c_str(), bytes) != 1) continue;
+    if (inet_ntop(family, bytes, text, sizeof(text)) != nullptr) return text;
+  }
+  return "";
 }
 
 bool NormalizeDomain(std::string_view written, std::string* domain, std::string* error) {

@@ -40,6 +40,9 @@ bool VisitWildcards(std::string_view domain, Visit visit) {
   return domain != "*" && visit(std::string("*"));
 }
 
+// An IP address in its one spelling (`0::1` is `::1`); empty where the text is none.
+std::string CanonicalIp(const std::string& written);
+
 // Checks the name of a header that a user reads, sets or removes; the result is lower-case, `host` is `:authority`.
 // Empty after adding an error at `field`. What only Gloo may touch is refused.
 enum class HeaderUse { kMatch, kChange };

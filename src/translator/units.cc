@@ -128,6 +128,8 @@ class RecordingInputs final : public translator::Inputs {
     return resource->ref.name;
   }
 
+  const std::string& SystemAuthorities() const override { return impl_.settings().system_authorities; }
+
   std::vector<snapshot::ResourcePtr>& secrets() { return secrets_; }
 
  private:

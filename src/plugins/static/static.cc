@@ -1,7 +1,5 @@
 #include "plugins/static/static.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -24,14 +22,6 @@ using envoy::config::endpoint::v3::ClusterLoadAssignment;
 using translator::Cat;
 using translator::Inputs;
 using translator::JsonQuote;
-
-// Where Debian, and the images of Envoy that are made of it, keep the system's authorities.
-constexpr char kSystemAuthorities[] = "/etc/ssl/certs/ca-certificates.crt";
-
-bool IsIpAddress(const std::string& text) {
-  unsigned char buffer[sizeof(in6_addr)];
-  return inet_pton(AF_INET, text.c_str(), buffer) == 1 || inet_pton(AF_INET6, text.c_str(), buffer) == 1;
-}
 
 // An IPv6 address may be written in brackets.
 std::string Address(const std::string& written) {
@@ -79,7 +69,9 @@ class StaticPlugin final : public translator::UpstreamPlugin {
       const StaticHost& host = spec.hosts(i);
       IssuePath path(issues, "hosts", static_cast<size_t>(i));
       std::string address = Address(host.addr());
-      bool is_name = !IsIpAddress(address);
+      const std::string ip = translator::CanonicalIp(address);
+      bool is_name = ip.empty();
+      if (!is_name) address = ip;
       if (is_name) {
         std::string error;
         std::string domain;
@@ -142,11 +134,7 @@ class StaticPlugin final : public translator::UpstreamPlugin {
     if (!spec.has_tls() || (spec.tls().has_enabled() && !spec.tls().enabled())) return true;
     const StaticTls& written = spec.tls();
     IssuePath path(issues, "tls");
-    if (!written.ca_secret_ref().empty() && !written.ca_file().empty()) {
-      issues.Error("caFile", "TwoAuthorities", "there is a caSecretRef too; write one of them");
-    }
-    bool has_authority = !written.ca_secret_ref().empty() || !written.ca_file().empty();
-    if (written.insecure_skip_verify() && has_authority) {
+    if (written.insecure_skip_verify() && !written.ca_secret_ref().empty()) {
       issues.Error("insecureSkipVerify", "Contradiction",
                    "cannot be true where authorities to verify against are given");
     }
@@ -158,8 +146,9 @@ class StaticPlugin final : public translator::UpstreamPlugin {
     if (!name.empty()) {
       context.set_sni(name);
     } else {
-      bool all_named = std::all_of(spec.hosts().begin(), spec.hosts().end(),
-                                   [](const StaticHost& host) { return !IsIpAddress(Address(host.addr())); });
+      bool all_named = std::all_of(spec.hosts().begin(), spec.hosts().end(), [](const StaticHost& host) {
+        return translator::CanonicalIp(Address(host.addr())).empty();
+      });
       if (!all_named && !written.insecure_skip_verify()) {
         issues.Error("sni", "Required",
                      "a host that is an IP address has no name to verify its certificate by; write the name here");
@@ -194,7 +183,14 @@ class StaticPlugin final : public translator::UpstreamPlugin {
       matcher->mutable_matcher()->set_exact(name);
     }
     if (written.ca_secret_ref().empty()) {
-      validation.mutable_trusted_ca()->set_filename(written.ca_file().empty() ? kSystemAuthorities : written.ca_file());
+      // Envoy refuses a cluster with a file that is not there.
+      if (inputs.SystemAuthorities().empty()) {
+        issues.Warning("caSecretRef", "NoSystemCertificates",
+                       "the system has no certificate authorities; the upstream is not served: install "
+                       "ca-certificates and start again, or name a secret with \"ca.crt\"");
+        return false;
+      }
+      validation.mutable_trusted_ca()->set_filename(inputs.SystemAuthorities());
       *common->mutable_validation_context() = std::move(validation);
       return true;
     }

@@ -13,6 +13,7 @@ namespace {
 
 using envoy::config::cluster::v3::Cluster;
 using envoy::config::endpoint::v3::ClusterLoadAssignment;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -27,6 +28,9 @@ class FakeInputs final : public translator::Inputs {
     }
     return (use == SecretUse::kKeyPair ? "cert:" : "ca:") + std::string(name);
   }
+  const std::string& SystemAuthorities() const override { return system_authorities; }
+
+  std::string system_authorities;
 };
 
 struct Translation {
@@ -42,13 +46,16 @@ struct Translation {
   }
 };
 
-Translation Translate(const std::string& text) {
+constexpr char kAuthorities[] = "/etc/ssl/certs/ca-certificates.crt";
+
+Translation Translate(const std::string& text, const std::string& system_authorities = kAuthorities) {
   translator::Registry registry;
   AddStatic(registry);
   StaticSpec spec;
   EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
   model::Object object;
   FakeInputs inputs;
+  inputs.system_authorities = system_authorities;
   Issues issues;
   Translation out;
   out.ready = registry.upstream("static")->Translate(object, spec, inputs, &out.cluster, &out.endpoints, issues);
@@ -92,8 +99,23 @@ TEST(StaticTest, VerifiesByTheSystemsAuthoritiesAndTheName) {
   auto tls = out.Tls();
   EXPECT_EQ(tls.sni(), "a.test");
   const auto& validation = tls.common_tls_context().validation_context();
-  EXPECT_EQ(validation.trusted_ca().filename(), "/etc/ssl/certs/ca-certificates.crt");
+  EXPECT_EQ(validation.trusted_ca().filename(), kAuthorities);
   EXPECT_EQ(validation.match_typed_subject_alt_names(0).matcher().exact(), "a.test");
+}
+
+TEST(StaticTest, WithoutTheSystemsAuthoritiesItIsNotServed) {
+  const std::string text = "hosts { addr: 'a.test' port: 443 } ";
+  Translation out = Translate(text + "tls {}", "");
+  EXPECT_FALSE(out.ready);
+  EXPECT_THAT(out.issues, ElementsAre(AllOf(HasSubstr("warning: tls.caSecretRef: the system has no certificate"),
+                                            HasSubstr("(NoSystemCertificates)"))));
+  EXPECT_TRUE(Translate(text + "tls { insecure_skip_verify: true }", "").ready);
+  EXPECT_TRUE(Translate(text + "tls { ca_secret_ref: 'x' }", "").ready);
+}
+
+TEST(StaticTest, OneAddressInTwoSpellingsIsOneHost) {
+  EXPECT_THAT(Translate("hosts { addr: '::1' port: 80 } hosts { addr: '[0::1]' port: 80 }").issues,
+              ElementsAre("error: hosts[1]: ::1 with port 80 is there before (DuplicateHost)"));
 }
 
 TEST(StaticTest, SeveralNamesAreVerifiedEachByItsOwn) {
