@@ -1,6 +1,5 @@
 #include "translator/role_unit.h"
 
-#include <arpa/inet.h>
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
@@ -150,11 +149,6 @@ snapshot::ResourcePtr MakeTableListener() {
   return snapshot::MakeResource(snapshot::Type::kListener, listener.name(), Serialize(listener), std::move(parts));
 }
 
-bool IsIpAddress(const std::string& text) {
-  unsigned char buffer[sizeof(in6_addr)];
-  return inet_pton(AF_INET, text.c_str(), buffer) == 1 || inet_pton(AF_INET6, text.c_str(), buffer) == 1;
-}
-
 bool IsListenerName(const std::string& name) {
   return !name.empty() && name.size() <= 63 && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
@@ -192,7 +186,8 @@ RoleOutput TranslateRole(const Registry& registry, const Settings& settings, con
     const v1::Listener& listener = spec.listeners(i);
     IssuePath path(issues, "spec.listeners", static_cast<size_t>(i));
     size_t errors_before = issues.errors();
-    std::string address = listener.bind_address().empty() ? settings.bind_address : listener.bind_address();
+    const std::string& wanted = listener.bind_address().empty() ? settings.bind_address : listener.bind_address();
+    const std::string address = CanonicalIp(wanted);
     if (!IsListenerName(listener.name())) {
       issues.Error("name", "BadName",
                    Cat(JsonQuote(listener.name()), " is no listener name; 1 to 63 letters, digits and \"-\" are"));
@@ -200,8 +195,8 @@ RoleOutput TranslateRole(const Registry& registry, const Settings& settings, con
       issues.Error("name", "DuplicateName",
                    Cat("there is a listener ", JsonQuote(listener.name()), " before this one"));
     }
-    if (!IsIpAddress(address)) {
-      issues.Error("bindAddress", "BadAddress", Cat(JsonQuote(address), " is no IP address"));
+    if (address.empty()) {
+      issues.Error("bindAddress", "BadAddress", Cat(JsonQuote(wanted), " is no IP address"));
     }
     if (listener.port() == 0 || listener.port() > 65535) {
       issues.Error("port", "BadPort", Cat(listener.port(), " is no port; 1 to 65535 are"));
@@ -218,7 +213,12 @@ RoleOutput TranslateRole(const Registry& registry, const Settings& settings, con
     SetScopes(role, listener.name(), &manager);
     AddFilters(registry, &manager);
     Listener message = MakeListener(listener.name(), address, listener.port(), manager);
-    if (listener.tls()) SetTls(message.mutable_filter_chains(0)->mutable_transport_socket());
+    if (listener.tls()) {
+      auto* chain = message.mutable_filter_chains(0);
+      SetTls(chain->mutable_transport_socket());
+      // For a handshake; without it a client that sends nothing holds its connection for ever.
+      chain->mutable_transport_socket_connect_timeout()->set_seconds(10);
+    }
     Issues refused;
     checks::CheckMessage(message, refused);
     for (const Issue& issue : refused.items()) {

@@ -61,6 +61,15 @@ TEST(TranslationTest, TheTableHasAListenerOfItsOwnThatServesNothing) {
   }
 }
 
+TEST(TranslationTest, OneAddressInTwoSpellingsIsOneListenerAddress) {
+  World world;
+  world.Put(
+      Read("{kind: Role, apiVersion: gloo.solo.io/v1, metadata: {name: edge}, spec: {listeners: ["
+           "{name: a, bindAddress: '::1', port: 80}, {name: b, bindAddress: '0::1', port: 80}]}}"));
+  EXPECT_THAT(ToText(world.ReportOf("Role default/edge")),
+              HasSubstr("a listener before this one has address ::1 and port 80 (DuplicatePort)"));
+}
+
 TEST(TranslationTest, OneRouteChangeIsOneResource) {
   World world;
   world.Put(Read(kUpstream));
