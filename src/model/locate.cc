@@ -67,7 +67,7 @@ struct Locator::Impl {
 
 Locator::Locator(std::string_view text, const ReadLimits& limits) : impl_(std::make_unique<Impl>()) {
   if (text.size() > limits.max_bytes) return;
-  ParseText(text, "", {limits.max_depth, limits.max_nodes}, &impl_->tree);
+  ParseText(text, "", {limits.max_depth, limits.max_nodes, limits.max_bytes}, &impl_->tree);
   if (!impl_->tree.failure) impl_->objects = ObjectsOf(impl_->tree);
 }
 

@@ -32,6 +32,10 @@ struct Node {
   int column = 0;
   // Nodes below and with this one, aliases counted as often as they stand.
   size_t size = 1;
+  // Of text, keys too, likewise.
+  size_t bytes = 0;
+  // Levels of lists and mappings, with this one.
+  int depth = 0;
   std::string_view text;
   std::span<const Node* const> items;
   std::span<const Entry> entries;
@@ -60,6 +64,8 @@ struct ParsedDocument {
 struct ParseLimits {
   int max_depth = 64;
   size_t max_nodes = 2'000'000;
+  // Of the text that the aliases of a file stand for.
+  size_t max_aliased_bytes = 32 << 20;
 };
 
 // Owns the nodes; they may point into the parsed text, which must live as long.

@@ -187,7 +187,7 @@ FileResult ReadText(std::string_view text, std::string_view file, const PartSche
     return result;
   }
   Tree tree;
-  ParseText(text, file, {limits.max_depth, limits.max_nodes}, &tree);
+  ParseText(text, file, {limits.max_depth, limits.max_nodes, limits.max_bytes}, &tree);
   if (tree.failure) {
     fail(tree.failure->line, tree.failure->column, tree.failure->reason, tree.failure->path, tree.failure->message);
     return result;

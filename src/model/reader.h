@@ -14,6 +14,7 @@
 namespace gloo::model {
 
 struct ReadLimits {
+  // Of a file, and once more of the text that its aliases stand for.
   size_t max_bytes = 32 << 20;
   int max_depth = 64;
   // Nodes of one document after anchors are expanded: stops alias bombs.

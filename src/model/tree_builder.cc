@@ -124,6 +124,7 @@ bool TreeBuilder::Add(const Node* node, Mark mark) {
 bool TreeBuilder::Scalar(Mark mark, std::string_view text, bool plain, bool copy, size_t anchor) {
   Node* node = New(Node::Type::kScalar, mark);
   node->text = copy ? Copy(text) : text;
+  node->bytes = text.size();
   node->plain = plain;
   return Keep(anchor, node) && Add(node, mark);
 }
@@ -138,13 +139,24 @@ bool TreeBuilder::Alias(Mark mark, size_t anchor) {
   if (found == anchors_.end()) {
     return Fail(mark, "InvalidAlias", "the alias stands inside of what it names");
   }
-  return Add(found->second, mark);
+  const Node* node = found->second;
+  if (depth_ + static_cast<size_t>(node->depth) > static_cast<size_t>(limits_.max_depth)) return FailDepth(mark);
+  // What reads the tree copies text as often as it stands: few nodes can be much memory.
+  aliased_bytes_ += node->bytes;
+  if (aliased_bytes_ > limits_.max_aliased_bytes) {
+    return Fail(mark, "AliasesTooLarge",
+                StrCat("the aliases of the file stand for more than ", limits_.max_aliased_bytes,
+                       " bytes of text; write fewer aliases of long texts"));
+  }
+  return Add(node, mark);
+}
+
+bool TreeBuilder::FailDepth(Mark mark) {
+  return Fail(mark, "TooDeep", StrCat("nested deeper than ", limits_.max_depth, " levels"));
 }
 
 bool TreeBuilder::BeginList(Mark mark, size_t anchor) {
-  if (depth_ >= static_cast<size_t>(limits_.max_depth)) {
-    return Fail(mark, "TooDeep", StrCat("nested deeper than ", limits_.max_depth, " levels"));
-  }
+  if (depth_ >= static_cast<size_t>(limits_.max_depth)) return FailDepth(mark);
   // Slots of the stack are used again, with the memory of their vectors.
   if (stack_.size() == depth_) stack_.emplace_back();
   Open& open = stack_[depth_++];
@@ -213,6 +225,16 @@ bool TreeBuilder::End() {
     std::uninitialized_copy(open.entries.begin(), open.entries.end(), entries);
     node->entries = {entries, open.entries.size()};
   }
+  const auto hold = [node](const Node* below) {
+    node->bytes += below->bytes;
+    node->depth = std::max(node->depth, below->depth);
+  };
+  for (const Node* item : node->items) hold(item);
+  for (const Entry& entry : node->entries) {
+    node->bytes += entry.key.size();
+    hold(entry.value);
+  }
+  ++node->depth;
   // The nodes below were counted as they were added.
   const size_t size = std::exchange(node->size, 1);
   --depth_;
@@ -243,6 +265,7 @@ void TreeBuilder::Reset() {
   anchors_.clear();
   root_ = nullptr;
   nodes_ = 0;
+  aliased_bytes_ = 0;
 }
 
 }  // namespace gloo::model

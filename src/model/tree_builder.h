@@ -59,6 +59,7 @@ class TreeBuilder {
   // `mark` is where it stands; an aliased node is elsewhere.
   bool Add(const Node* node, Mark mark);
   bool AddKey(const Node* node);
+  bool FailDepth(Mark mark);
   Node* New(Node::Type type, Mark mark);
   bool Keep(size_t anchor, const Node* node);
   bool Merge(Open* open);
@@ -71,6 +72,7 @@ class TreeBuilder {
   std::map<size_t, const Node*> anchors_;
   const Node* root_ = nullptr;
   size_t nodes_ = 0;
+  size_t aliased_bytes_ = 0;
   std::vector<Problem> problems_;
 };
 

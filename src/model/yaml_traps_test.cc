@@ -13,8 +13,14 @@
 namespace gloo::model {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 constexpr std::string_view kRole = "apiVersion: gloo.solo.io/v1\nkind: Role\nmetadata: {name: a}\nspec: {}\n";
 
@@ -104,6 +110,35 @@ TEST(YamlTraps, StopsAliasBombs) {
       ElementsAre("7:10: error: a6[0]: the document has more than 2000000 values once its aliases are expanded; "
                   "write fewer aliases of aliases (TooManyNodes)"));
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+}
+
+TEST(YamlTraps, StopsAliasBombsOfText) {
+  constexpr std::string_view kMessage =
+      "the aliases of the file stand for more than 33554432 bytes of text; write fewer aliases of long texts "
+      "(AliasesTooLarge)";
+  const std::string text(500'000, 'x');
+  std::string bomb = StrCat("domains:\n- &s ", text, "\n");
+  for (int i = 0; i < 20'000; ++i) bomb += "- *s\n";
+  EXPECT_THAT(IssuesOf(bomb), ElementsAre(StrCat("70:3: error: domains[68]: ", kMessage)));
+  // Keys are text too, and so is what an aliased list or mapping holds.
+  bomb = StrCat("a: &a {? \"", text, "\" : 1}\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\nc: [");
+  for (int i = 0; i < 8; ++i) bomb += i ? ", *b" : "*b";
+  EXPECT_THAT(IssuesOf(bomb + "]\n"), ElementsAre(StrCat("3:33: error: c[7]: ", kMessage)));
+}
+
+TEST(YamlTraps, CountsDepthThroughAliases) {
+  // 40 levels, and 40 that hold them: only the alias joins the two.
+  const std::string open(40, '[');
+  const std::string close(40, ']');
+  const std::string deep = StrCat("a: &a ", open, close, "\nb: ");
+  EXPECT_THAT(
+      IssuesOf(StrCat(deep, open, "*a", close, "\n")),
+      ElementsAre(AllOf(StartsWith("2:44: error: b[0][0]"), EndsWith("nested deeper than 64 levels (TooDeep)"))));
+  // The mapping, 23 lists and the 40 of the alias are 64.
+  const std::string outer(24, '[');
+  EXPECT_THAT(IssuesOf(StrCat(deep, outer.substr(1), "*a", std::string(23, ']'), "\n")),
+              Not(Contains(HasSubstr("TooDeep"))));
+  EXPECT_THAT(IssuesOf(StrCat(deep, outer, "*a", std::string(24, ']'), "\n")), Contains(HasSubstr("TooDeep")));
 }
 
 TEST(YamlTraps, RefusesLargeFilesUnread) {
