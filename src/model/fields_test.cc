@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "base/strings.h"
 #include "model/reading_test.h"
 #include "src/model/testdata/test_plugin.pb.h"
 
@@ -88,6 +89,13 @@ TEST(Fields, Times) {
             "must be a time such as 2026-01-31T12:00:00Z, not \"2026-01-31\" (InvalidTime)");
   EXPECT_EQ(Mistake("since: infinite-future"),
             "must be a time such as 2026-01-31T12:00:00Z, not \"infinite-future\" (InvalidTime)");
+  // What 64 bits of nanoseconds can hold: ages are compared.
+  EXPECT_EQ(Read("since: 1678-01-01T00:00:00Z").since().seconds(), -9'214'560'000);
+  EXPECT_EQ(Read("since: 2261-12-31T23:59:59Z").since().seconds(), 9'214'646'399);
+  for (std::string_view time : {"1677-12-31T23:59:59Z", "2262-01-01T00:00:00Z", "2500-01-01T00:00:00Z"}) {
+    EXPECT_EQ(Mistake(StrCat("since: ", time)),
+              StrCat("must be a time in the years 1678 to 2261, not \"", time, "\" (OutOfRange)"));
+  }
 }
 
 TEST(Fields, Enums) {

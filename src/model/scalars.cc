@@ -233,6 +233,11 @@ std::optional<Mistake> ParseTimestamp(const Node& node, absl::Time* value) {
   if (!absl::ParseTime(absl::RFC3339_full, AbslView(node.text), value, &error) || *value < first || *value >= last) {
     return Mistake{"InvalidTime", StrCat("must be ", kExpected, ", not ", Quoted(node.text))};
   }
+  // Ages are compared as nanoseconds in 64 bits.
+  const int64_t year = absl::ToCivilYear(*value, absl::UTCTimeZone()).year();
+  if (year < 1678 || year > 2261) {
+    return Mistake{"OutOfRange", StrCat("must be a time in the years 1678 to 2261, not ", Quoted(node.text))};
+  }
   return std::nullopt;
 }
 
