@@ -67,7 +67,8 @@ absl::StatusOr<std::string> ReadText(const std::string& path) {
   return absl::NotFoundError(StrCat("cannot read ", path, ": ", outcome.why));
 }
 
-absl::Status AddData(const std::string& folder, sources::DataKind kind, std::vector<model::NamedDataPtr>* out) {
+absl::Status AddData(const std::string& folder, sources::DataKind kind, std::vector<model::NamedDataPtr>* out,
+                     std::vector<Issue>* issues) {
   std::vector<std::string> files;
   std::set<std::string> seen;
   if (absl::Status status = ListFolder(folder, false, seen, &files); !status.ok()) return status;
@@ -81,6 +82,9 @@ absl::Status AddData(const std::string& folder, sources::DataKind kind, std::vec
   index.Flush(batch);
   for (auto& [data_kind, event] : batch.data) {
     if (event.data != nullptr) out->push_back(std::move(event.data));
+  }
+  for (const sources::PlaceEvent& place : batch.places) {
+    issues->insert(issues->end(), place.issues.begin(), place.issues.end());
   }
   return absl::OkStatus();
 }
@@ -152,12 +156,12 @@ void ConfigSet::AddText(const std::string& path, std::string text, bool later) {
 
 absl::Status ConfigSet::AddSecrets(const std::string& folder) {
   has_secrets_ = true;
-  return AddData(folder, sources::DataKind::kSecret, &secrets_);
+  return AddData(folder, sources::DataKind::kSecret, &secrets_, &data_issues_);
 }
 
 absl::Status ConfigSet::AddArtifacts(const std::string& folder) {
   has_artifacts_ = true;
-  return AddData(folder, sources::DataKind::kArtifact, &artifacts_);
+  return AddData(folder, sources::DataKind::kArtifact, &artifacts_, &data_issues_);
 }
 
 ConfigSet::Checked ConfigSet::Check() const {
@@ -172,6 +176,7 @@ ConfigSet::Checked ConfigSet::Check() const {
   }
 
   Checked checked;
+  checked.file_issues = data_issues_;
   for (const sources::PlaceEvent& place : batch.places) {
     checked.file_issues.insert(checked.file_issues.end(), place.issues.begin(), place.issues.end());
   }

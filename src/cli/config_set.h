@@ -73,6 +73,8 @@ class ConfigSet {
   std::set<std::string> later_;
   std::vector<model::NamedDataPtr> secrets_;
   std::vector<model::NamedDataPtr> artifacts_;
+  // Of their files.
+  std::vector<Issue> data_issues_;
   bool has_secrets_ = false;
   bool has_artifacts_ = false;
 };

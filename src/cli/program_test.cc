@@ -146,6 +146,17 @@ TEST_F(ProgramTest, ValidateGood) {
   EXPECT_EQ(err_, "");
 }
 
+TEST_F(ProgramTest, ValidateShowsBrokenSecretsAndArtifacts) {
+  WriteConfig();
+  Write("secrets/key.yaml", "password: [not, text]\n");
+  Write("artifacts/page.yaml", "page: [not, text]\n");
+  EXPECT_EQ(Run({"validate", "-q", "-f", "config", "--secrets-dir", "secrets"}), kFoundErrors);
+  EXPECT_THAT(out_, StartsWith("secrets/key.yaml"));
+  EXPECT_THAT(out_, HasSubstr("1 error, 1 warning"));
+  EXPECT_EQ(Run({"validate", "-q", "-f", "config", "--artifacts-dir", "artifacts"}), kFoundErrors);
+  EXPECT_THAT(out_, StartsWith("artifacts/page.yaml"));
+}
+
 TEST_F(ProgramTest, ValidateShowsAllMistakesAtOnce) {
   Write("a.yaml", R"(apiVersion: gloo.solo.io/v1
 kind: VirtualService
