@@ -118,6 +118,7 @@ bool CompiledMessage::ApplyPath(Work* work) const {
   std::string path;
   if (path_ == nullptr) {
     path = work->headers.Get(":path").value_or("/");
+    if (!IsHeaderValue(path)) return work->Fail(kBadRequest, "the path holds a control character");
   } else {
     path.reserve(path_->size());
     if (!Render(*path_, work, &path)) return false;

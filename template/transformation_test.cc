@@ -136,6 +136,8 @@ TEST(Transformation, Query) {
   t.query[1].second = "{{ raw(term) }}";
   EXPECT_EQ(Apply(Request(t), {{":path", "/s"}}, R"({"next":4,"term":"x y"})"),
             "status 400: bad request: the query parameter \"q\" would hold a space or a control character\n");
+  EXPECT_EQ(Apply(Request(t), {{":path", "/s\x01"}}, R"({"next":4,"term":"x"})"),
+            "status 400: bad request: the path holds a control character\n");
   t.query[1].second = "{{ term }}";
   EXPECT_EQ(Apply(Request(t), {{":path", "/s?page=1&keep=%41&gone=1&pa%67e=2"}}, R"({"next":4,"term":"x=y z"})"),
             "set :path: /s?keep=%41&page=4&q=x%3Dy%20z\n");
