@@ -58,13 +58,12 @@ class Harness : public SessionEvents {
   explicit Harness(bool delta = true, size_t max_bytes = 1 << 20) : delta_(delta), max_bytes_(max_bytes) { Connect(); }
 
   void Connect() {
-    session_ = std::make_unique<Session>(
-        *loop_, snapshot_, *this,
-        SessionOptions{.delta = delta_,
-                       .max_response_bytes = max_bytes_,
-                       .max_names_of_wildcard = 3,
-                       .max_unanswered = 10,
-                       .make_mover = testing::TextMover});
+    session_ = std::make_unique<Session>(*loop_, snapshot_, *this,
+                                         SessionOptions{.delta = delta_,
+                                                        .max_response_bytes = max_bytes_,
+                                                        .max_names_of_wildcard = 3,
+                                                        .max_unanswered = 10,
+                                                        .make_mover = testing::TextMover});
   }
 
   void Publish(std::vector<ResourcePtr> upserts, std::vector<ResourceRef> removals = {}) {
