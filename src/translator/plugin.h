@@ -75,6 +75,8 @@ class FunctionPlugin {
   virtual bool any_function() const { return false; }
   // Call() reads UpstreamSpec.spec, so that a change of it concerns the routes too (a region, a project ...).
   virtual bool reads_upstream_spec() const { return false; }
+  // The function makes the path of its request itself, so that the route must not rewrite it.
+  virtual bool SetsPath(const FunctionCall&) const { return false; }
   // Checks one listed function when its upstream is read. Current path: `spec.functions[i].spec`.
   virtual void Check(const FunctionCall& call, Issues& issues) const = 0;
   // Called for each destination that names the function; a function that Check() refuses is not called.

@@ -36,6 +36,7 @@ class RouteTranslation {
     out.set_name(route.name().empty() ? Cat("route-", index) : route.name());
     size_t errors_before = issues.errors();
     used_.clear();
+    sets_path_.clear();
     bool served = SetDestination(route, &out, issues);
     if (served) {
       SetRewrite(route, &out, issues);
@@ -182,8 +183,11 @@ class RouteTranslation {
     }
     // The plugin speaks of the route as a whole, so its paths start there.
     Issues local(RoutePath(issues));
-    upstream->functions_plugin->Call({*upstream->object, function != nullptr ? function->function : nullptr, name},
-                                     route, out, filters, local);
+    const FunctionCall call{*upstream->object, function != nullptr ? function->function : nullptr, name};
+    upstream->functions_plugin->Call(call, route, out, filters, local);
+    if (upstream->functions_plugin->SetsPath(call)) {
+      sets_path_ = Cat(JsonQuote(name), " of upstream ", JsonQuote(*cluster));
+    }
     issues.Merge(local);
     return local.ok();
   }
@@ -200,6 +204,16 @@ class RouteTranslation {
     }
     if (route.prefix_rewrite().front() != '/') {
       issues.Error("prefixRewrite", "BadPath", Cat(JsonQuote(route.prefix_rewrite()), " must start with \"/\""));
+      return;
+    }
+    if (route.prefix_rewrite().find_first_of("?#") != std::string::npos) {
+      issues.Error("prefixRewrite", "BadPath",
+                   Cat(JsonQuote(route.prefix_rewrite()), " must not hold a query string or fragment"));
+      return;
+    }
+    if (!sets_path_.empty()) {
+      issues.Error("prefixRewrite", "RewriteOfFunction",
+                   Cat("has no place here: function ", sets_path_, " sets the path of its request itself"));
       return;
     }
     out->mutable_route()->set_prefix_rewrite(route.prefix_rewrite());
@@ -233,6 +247,8 @@ class RouteTranslation {
   // Of the route at hand.
   std::set<std::string> used_;
   FilterConfigs filters_;
+  // The function, if one is called, that sets the path.
+  std::string sets_path_;
   // What comes of a destination that is not there.
   std::string_view effect_;
 };

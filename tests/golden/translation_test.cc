@@ -133,6 +133,27 @@ TEST(TranslationTest, LastGoodFormStaysInForce) {
   EXPECT_EQ(world.ReportOf("VirtualService default/v").state, v1::Status::ACCEPTED);
 }
 
+TEST(TranslationTest, AFunctionThatSetsThePathTakesNoPrefixRewrite) {
+  World world;
+  world.ApplyText(
+      "{kind: Upstream, apiVersion: gloo.solo.io/v1, metadata: {name: f}, spec: {type: static, "
+      "spec: {hosts: [{addr: 10.0.0.1, port: 80}]}, serviceInfo: {type: REST}, functions: ["
+      "{name: sets, spec: {path: /users}}, {name: header, spec: {headers: {':path': /users}}}, "
+      "{name: keeps, spec: {body: x}}]}}");
+  auto put = [&world](const std::string& function, const std::string& rewrite) {
+    world.Put(Read(VirtualService(
+        "v", "routes: [{requestMatcher: {pathPrefix: /api}, prefixRewrite: '" + rewrite +
+                 "', singleDestination: {function: {upstreamName: f, functionName: " + function + "}}}]")));
+    return ToText(world.ReportOf("VirtualService default/v"));
+  };
+  EXPECT_THAT(put("keeps", "/x"), HasSubstr("ACCEPTED"));
+  EXPECT_THAT(put("sets", "/x"), HasSubstr("spec.routes[0].prefixRewrite: has no place here: function \"sets\" of "
+                                           "upstream \"default/f\" sets the path of its request itself "
+                                           "(RewriteOfFunction)"));
+  EXPECT_THAT(put("header", "/x"), HasSubstr("(RewriteOfFunction)"));
+  EXPECT_THAT(put("keeps", "/x?y=1"), HasSubstr("must not hold a query string or fragment"));
+}
+
 TEST(TranslationTest, UnreadableKeepsWhatWasGood) {
   World world;
   world.Put(Read(kUpstream));

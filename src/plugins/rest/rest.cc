@@ -44,6 +44,14 @@ class RestFunctions final : public translator::FunctionPlugin {
   std::string_view type() const override { return "REST"; }
   const google::protobuf::Descriptor* function_spec() const override { return RestFunction::descriptor(); }
 
+  bool SetsPath(const FunctionCall& call) const override {
+    RestFunction function;
+    if (!Read(call, &function)) return false;
+    return !function.path().empty() ||
+           std::any_of(function.headers().begin(), function.headers().end(),
+                       [](const auto& header) { return translator::Lower(header.first) == ":path"; });
+  }
+
   void Check(const FunctionCall& call, Issues& issues) const override {
     RestFunction function;
     if (!Read(call, &function)) {
