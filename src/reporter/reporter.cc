@@ -113,6 +113,14 @@ void Reporter::Flush() {
 
 void Reporter::Process(Update update) {
   queue_.Set(0);
+  // Reading files again is the slow part: outside the lock.
+  if (locator_ != nullptr) {
+    std::vector<sources::IssueLocator::Unlocated> unlocated;
+    for (auto& [key, report] : update) {
+      if (report && !report->issues.empty()) unlocated.push_back({&report->origin, &report->issues});
+    }
+    if (!unlocated.empty()) locator_->Locate(std::move(unlocated));
+  }
   state::Write write;
   for (auto& [key, report] : update) {
     if (!report) {
@@ -124,8 +132,6 @@ void Reporter::Process(Update update) {
       write.gone.push_back(key);
       continue;
     }
-    // Reading a file again is the slow part: outside the lock.
-    if (locator_ != nullptr && !report->issues.empty()) locator_->Locate(report->origin, report->issues);
     v1::Status status = MakeStatus(*report);
     absl::ReleasableMutexLock lock(&mutex_);
     auto it = statuses_.find(key);

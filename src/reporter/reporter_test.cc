@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 namespace gloo::reporter {
 namespace {
 
@@ -17,9 +19,13 @@ StatusReport Accepted(std::string name, int64_t generation) {
 // Puts every issue on line 7 and counts how often it was asked.
 class FixedLocator final : public sources::IssueLocator {
  public:
-  void Locate(const model::Origin& origin, std::vector<Issue>& issues) const override {
-    for (Issue& issue : issues) issue.location = {origin.location, 7, 3};
+  void Locate(std::vector<Unlocated> all) const override {
+    ++asked;
+    for (const Unlocated& object : all) {
+      for (Issue& issue : *object.issues) issue.location = {object.origin->location, 7, 3};
+    }
   }
+  mutable std::atomic<int> asked{0};
 };
 
 struct ReporterTest : ::testing::Test {
@@ -28,6 +34,19 @@ struct ReporterTest : ::testing::Test {
   FixedLocator locator;
   Reporter reporter{nullptr, &locator, clock, *metrics};
 };
+
+TEST_F(ReporterTest, IssuesOfABatchAreLocatedTogether) {
+  Update update;
+  for (int i = 0; i < 100; ++i) {
+    StatusReport report = Accepted("v" + std::to_string(i), 1);
+    report.issues.push_back({Severity::kWarning, "UpstreamNotFound", "spec", "gone", {}});
+    update.emplace(report.key, report);
+  }
+  reporter.Put(std::move(update));
+  reporter.Flush();
+  EXPECT_EQ(locator.asked, 1);
+  EXPECT_EQ(reporter.Get(Key("v99")).issues(0).line(), 7);
+}
 
 TEST_F(ReporterTest, UnknownIsPending) { EXPECT_EQ(reporter.Get(Key("x")).state(), v1::Status::PENDING); }
 

@@ -67,11 +67,17 @@ class Source {
   virtual absl::Status Start() = 0;
 };
 
-// Re-reads where an issue stands, for sources that keep texts: fills Issue::location and the path as typed.
+// Re-reads where issues stand, for sources that keep texts: fills Issue::location and the path as typed. Takes the
+// issues of many objects at once, so that a place is read once however many objects it holds.
 class IssueLocator {
  public:
   virtual ~IssueLocator() = default;
-  virtual void Locate(const model::Origin& origin, std::vector<Issue>& issues) const = 0;
+  // Both outlive the call; neither is null.
+  struct Unlocated {
+    const model::Origin* origin;
+    std::vector<Issue>* issues;
+  };
+  virtual void Locate(std::vector<Unlocated> all) const = 0;
 };
 
 }  // namespace gloo::sources

@@ -1,6 +1,8 @@
 #include "sources/file/file_source.h"
 
+#include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "sources/file/file_worker.h"
@@ -25,22 +27,40 @@ absl::Status FileSource::Start() {
   return absl::OkStatus();
 }
 
-void FileSource::Locate(const model::Origin& origin, std::vector<Issue>& issues) const {
+void FileSource::Locate(std::vector<Unlocated> all) const {
+  std::stable_sort(all.begin(), all.end(), [](const Unlocated& a, const Unlocated& b) {
+    return std::tie(a.origin->source, a.origin->location) < std::tie(b.origin->source, b.origin->location);
+  });
   file::ReadOutcome read;
-  if (origin.source == options_.name) {
-    read = file::ReadWhole(file::JoinPath(options_.config_dir, origin.location), options_.limits.max_bytes);
-  }
   std::optional<model::Locator> locator;
-  if (read.kind == file::ReadOutcome::Kind::kText) locator.emplace(read.text, options_.limits);
-  for (Issue& issue : issues) {
-    if (issue.location.line > 0) continue;
-    issue.location = {.file = origin.location, .line = origin.line, .column = origin.line > 0 ? 1 : 0};
-    if (!locator) continue;
-    model::Located located = locator->Find(origin.document, issue.path);
-    if (located.line == 0) continue;
-    issue.path = std::move(located.path);
-    issue.location.line = located.line;
-    issue.location.column = located.column;
+  const model::Origin* opened = nullptr;
+  for (const Unlocated& object : all) {
+    const model::Origin& origin = *object.origin;
+    for (Issue& issue : *object.issues) {
+      if (issue.location.line > 0) continue;
+      if (opened == nullptr || opened->location != origin.location || opened->source != origin.source) {
+        opened = &origin;
+        locator.reset();
+        read = {};
+        if (origin.source == options_.name) {
+          read = file::ReadWhole(file::JoinPath(options_.config_dir, origin.location), options_.limits.max_bytes);
+          if (options_.metrics != nullptr) {
+            options_.metrics
+                ->counter("gloo_source_locates_total", "Files read again to say where in them a mistake stands.",
+                          {{"source", options_.name}})
+                .Add(1);
+          }
+        }
+        if (read.kind == file::ReadOutcome::Kind::kText) locator.emplace(read.text, options_.limits);
+      }
+      issue.location = {.file = origin.location, .line = origin.line, .column = origin.line > 0 ? 1 : 0};
+      if (!locator) continue;
+      model::Located located = locator->Find(origin.document, issue.path);
+      if (located.line == 0) continue;
+      issue.path = std::move(located.path);
+      issue.location.line = located.line;
+      issue.location.column = located.column;
+    }
   }
 }
 

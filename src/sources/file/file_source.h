@@ -54,8 +54,8 @@ class FileSource final : public Source, public IssueLocator {
   ~FileSource() override;
 
   absl::Status Start() override;
-  // Reads the file again; one that is gone leaves the issues where their document began.
-  void Locate(const model::Origin& origin, std::vector<Issue>& issues) const override;
+  // Reads each file again, once; one that is gone leaves the issues where their document began.
+  void Locate(std::vector<Unlocated> all) const override;
 
  private:
   class Worker;

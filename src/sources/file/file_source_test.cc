@@ -315,7 +315,7 @@ TEST_F(FileSourceTest, LocateFillsPlaceAndPathAsTyped) {
   ASSERT_NE(object, nullptr);
   std::vector<Issue> issues = {{.reason = "X", .path = "spec.sslConfig.secretRef", .message = "m"},
                                {.reason = "Y", .path = "spec.domains[0]", .message = "m"}};
-  source_->Locate(object->origin, issues);
+  source_->Locate({{&object->origin, &issues}});
   EXPECT_EQ(issues[0].path, "spec.ssl_config.secret_ref");
   EXPECT_EQ(issues[0].location, (Location{.file = "a.yaml", .line = 16, .column = 5}));
   EXPECT_EQ(issues[1].path, "spec.domains[0]");
@@ -323,9 +323,32 @@ TEST_F(FileSourceTest, LocateFillsPlaceAndPathAsTyped) {
 
   fs::remove(In("a.yaml"));
   std::vector<Issue> late = {{.reason = "X", .path = "spec.sslConfig", .message = "m"}};
-  source_->Locate(object->origin, late);
+  source_->Locate({{&object->origin, &late}});
   EXPECT_EQ(late[0].path, "spec.sslConfig");
   EXPECT_EQ(late[0].location, (Location{.file = "a.yaml", .line = object->origin.line, .column = 1}));
+}
+
+TEST_F(FileSourceTest, LocateReadsAFileOnceForAllOfItsObjects) {
+  auto metrics = runtime::Metrics::Create();
+  options_.metrics = metrics.get();
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += (i ? "---\n" : "") + Role(StrCat("r", i));
+  Write(In("a.yaml"), text);
+  Write(In("b.yaml"), Role("other"));
+  StartAndSync();
+  std::vector<std::vector<Issue>> issues(51, {{.reason = "X", .path = "spec.listeners", .message = "m"}});
+  std::vector<IssueLocator::Unlocated> all;
+  const auto& objects = sink_.world().objects;
+  for (int i = 0; i < 50; ++i) {
+    const auto& object = objects.at({model::Kind::kRole, "default", StrCat("r", i)}).object;
+    all.push_back({&object->origin, &issues[static_cast<size_t>(i)]});
+    if (i == 20) all.push_back({&objects.at({model::Kind::kRole, "default", "other"}).object->origin, &issues[50]});
+  }
+  source_->Locate(all);
+  for (const auto& located : issues) EXPECT_GT(located[0].location.line, 0);
+  EXPECT_EQ(issues[50][0].location.file, "b.yaml");
+  EXPECT_THAT(metrics->Text(), HasSubstr("gloo_source_locates_total{source=\"file\"} 2\n"));
+  source_.reset();
 }
 
 TEST_F(FileSourceTest, SettingsAreChecked) {
