@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "base/strings.h"
+#include "base/suggest.h"
 #include "base/utf8.h"
 #include "sources/file/config_index.h"
 #include "sources/file/data_index.h"
@@ -96,6 +97,75 @@ auto FindEntry(Entries& entries, const model::ObjectKey& key) {
                                       [](const auto& entry, const model::ObjectKey& k) { return entry.key < k; });
   return found != entries.end() && found->key == key ? found : entries.end();
 }
+
+// The texts in double quotes.
+std::vector<std::string> Quoted(std::string_view message) {
+  std::vector<std::string> texts;
+  while (true) {
+    const size_t begin = message.find('"');
+    if (begin == std::string_view::npos) return texts;
+    const size_t end = message.find('"', begin + 1);
+    if (end == std::string_view::npos) return texts;
+    texts.emplace_back(message.substr(begin + 1, end - begin - 1));
+    message.remove_prefix(end + 1);
+  }
+}
+
+// What a name that is not there may have been meant to be. The translator looks names up, here all of them are known.
+class NearMisses {
+ public:
+  explicit NearMisses(const std::vector<ConfigSet::Entry>& entries) : entries_(entries) {}
+
+  // What to add to the message of an issue of an object in `ns`.
+  std::string Of(const Issue& issue, const std::string& ns) {
+    const std::vector<std::string> quoted = Quoted(issue.message);
+    std::string nearest;
+    if (issue.reason == "UpstreamNotFound" && !quoted.empty()) {
+      nearest = Find({model::Kind::kUpstream, ""}, quoted[0]);
+    } else if (issue.reason == "RoleNotFound" && !quoted.empty()) {
+      nearest = Find({model::Kind::kRole, ""}, quoted[0]);
+    } else if (issue.reason == "FunctionNotFound" && quoted.size() > 1) {
+      nearest = Find({model::Kind::kUpstream, quoted[0]}, quoted[1]);
+    }
+    if (nearest.empty()) return "";
+    // The namespace that goes without saying is not said.
+    if (issue.reason == "UpstreamNotFound" && nearest.starts_with(StrCat(ns, "/"))) nearest.erase(0, ns.size() + 1);
+    return StrCat("; did you mean \"", nearest, "\"?");
+  }
+
+ private:
+  // Names of a kind, or of the functions of an upstream.
+  using Group = std::pair<model::Kind, std::string>;
+
+  std::string Find(const Group& group, const std::string& name) {
+    // Every name is compared with all of its group: were many wrong, it would take long and help nobody.
+    constexpr size_t kMostLookedFor = 100;
+    const auto found = nearest_.find({group, name});
+    if (found != nearest_.end()) return found->second;
+    if (nearest_.size() >= kMostLookedFor) return "";
+    std::string& nearest = nearest_[{group, name}];
+    return nearest = Nearest(name, Known(group));
+  }
+
+  const std::vector<std::string>& Known(const Group& group) {
+    const auto [it, is_new] = known_.try_emplace(group);
+    if (!is_new) return it->second;
+    for (const ConfigSet::Entry& entry : entries_) {
+      if (entry.key.kind != group.first) continue;
+      const std::string full = StrCat(entry.key.ns, "/", entry.key.name);
+      if (group.second.empty()) {
+        it->second.push_back(group.first == model::Kind::kRole ? entry.key.name : full);
+      } else if (full == group.second && entry.object != nullptr) {
+        for (const v1::Function& function : entry.object->upstream().functions()) it->second.push_back(function.name());
+      }
+    }
+    return it->second;
+  }
+
+  const std::vector<ConfigSet::Entry>& entries_;
+  std::map<Group, std::vector<std::string>> known_;
+  std::map<std::pair<Group, std::string>, std::string> nearest_;
+};
 
 bool IsSame(const Issue& a, const Issue& b) { return a.reason == b.reason && a.message == b.message; }
 
@@ -198,6 +268,7 @@ ConfigSet::Checked ConfigSet::Check() const {
     }
   }
   std::map<std::string, std::unique_ptr<model::Locator>> locators;
+  NearMisses near_misses(checked.entries);
   for (translator::Report& report : result.reports) {
     const auto entry = FindEntry(checked.entries, report.key);
     if (entry == checked.entries.end()) continue;
@@ -208,6 +279,7 @@ ConfigSet::Checked ConfigSet::Check() const {
              std::any_of(entry->issues.begin(), entry->issues.end(), [&](const Issue& e) { return IsSame(e, issue); });
     });
     for (Issue issue : report.issues) {
+      issue.message += near_misses.Of(issue, entry->key.ns);
       if (entry->object != nullptr && issue.location.line == 0) {
         const model::Origin& origin = entry->object->origin;
         if (const std::string* text = Text(origin.location)) {

@@ -146,6 +146,49 @@ TEST_F(ProgramTest, ValidateGood) {
   EXPECT_EQ(err_, "");
 }
 
+TEST_F(ProgramTest, ValidateSuggestsNamesThatAreNear) {
+  Write("a.yaml", R"(apiVersion: gloo.solo.io/v1
+kind: Upstream
+metadata: {name: petstore}
+spec:
+  type: static
+  spec: {hosts: [{addr: 10.0.0.1, port: 80}]}
+  serviceInfo: {type: REST}
+  functions: [{name: findPet, spec: {path: /pets}}]
+---
+apiVersion: gloo.solo.io/v1
+kind: Upstream
+metadata: {name: orders, namespace: shop}
+spec: {type: static, spec: {hosts: [{addr: 10.0.0.1, port: 80}]}}
+---
+apiVersion: gloo.solo.io/v1
+kind: Role
+metadata: {name: edge}
+spec: {listeners: [{name: http, port: 8000}]}
+---
+apiVersion: gloo.solo.io/v1
+kind: VirtualService
+metadata: {name: v}
+spec:
+  roles: [edgy]
+  routes:
+  - singleDestination: {upstream: {name: petstor}}
+  - singleDestination: {upstream: {name: shop/order}}
+  - singleDestination: {upstream: {name: nothing}}
+  - singleDestination: {function: {upstreamName: petstore, functionName: findPets}}
+)");
+  EXPECT_EQ(Run({"validate", "-f", "a.yaml"}), kOk);
+  EXPECT_THAT(out_, HasSubstr("\"default/petstor\"; the route answers 503 until there is; did you mean "
+                              "\"petstore\"? (UpstreamNotFound)"));
+  EXPECT_THAT(out_, HasSubstr("\"shop/order\"; the route answers 503 until there is; did you mean "
+                              "\"shop/orders\"? (UpstreamNotFound)"));
+  EXPECT_THAT(out_, HasSubstr("\"default/nothing\"; the route answers 503 until there is (UpstreamNotFound)"));
+  EXPECT_THAT(out_, HasSubstr("no function \"findPets\"; the route answers 503 until it has; did you mean "
+                              "\"findPet\"? (FunctionNotFound)"));
+  EXPECT_THAT(out_, HasSubstr("no role \"edgy\"; it is not served there until there is; did you mean "
+                              "\"edge\"? (RoleNotFound)"));
+}
+
 TEST_F(ProgramTest, ValidateShowsBrokenSecretsAndArtifacts) {
   WriteConfig();
   Write("secrets/key.yaml", "password: [not, text]\n");
