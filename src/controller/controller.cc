@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "absl/strings/ascii.h"
 #include "base/strings.h"
 #include "runtime/log.h"
 
@@ -13,6 +14,17 @@ namespace {
 
 // Of an Envoy's own words.
 constexpr size_t kMaxLogged = 500;
+// Of one object.
+constexpr size_t kMaxRefusals = 5;
+// Many Envoys answer at about the same time.
+constexpr absl::Duration kReviewAfter = absl::Milliseconds(50);
+
+// What Envoy says may be long, and end with an empty line.
+std::string Words(const std::string& message) {
+  std::string words = message.substr(0, kMaxLogged);
+  absl::StripAsciiWhitespace(&words);
+  return words;
+}
 
 void LogIssue(const Issue& issue) {
   runtime::Log(issue.severity == Severity::kError ? spdlog::level::err : spdlog::level::warn, Describe(issue),
@@ -141,6 +153,7 @@ bool Controller::Forget(const model::ObjectKey& key) {
   }
   known_.erase(it);
   unseen_.erase(key);
+  refused_.erase(key);
   return true;
 }
 
@@ -330,6 +343,7 @@ void Controller::Publish(translator::Result result) {
       server_.Publish(role, delta);
     }
   }
+  ReviewRefusalsSoon();
 
   reporter::Update update;
   state::Write write;
@@ -368,6 +382,14 @@ reporter::StatusReport Controller::MakeReport(const Known& known) const {
                              .issues = report.issues,
                              .generation = report.generation,
                              .origin = known.origin};
+  if (auto refused = refused_.find(report.key); refused != refused_.end() && !refused->second.empty()) {
+    out.issues.insert(out.issues.end(), refused->second.begin(), refused->second.end());
+    if (out.state == v1::Status::ACCEPTED) {
+      out.state = v1::Status::WARNING;
+      out.reason = refused->second.front().reason;
+      out.message = refused->second.front().message;
+    }
+  }
   // The object itself is well, but the file that it came from cannot be read any more.
   auto place = places_.find(known.origin.location);
   if (place != places_.end() && known.read_issues.empty()) {
@@ -382,6 +404,50 @@ reporter::StatusReport Controller::MakeReport(const Known& known) const {
     }
   }
   return out;
+}
+
+std::vector<Issue> Controller::RefusalsOf(const model::ObjectKey& key, const std::vector<xds::Client>& clients) const {
+  // Envoys that say the same are named together.
+  std::map<std::string, std::vector<std::string>> by_words;
+  for (const v1::Status::Node& node : NodesOf(key, clients)) {
+    if (node.state() != v1::Status::Node::REFUSED) continue;
+    by_words[Words(node.message())].push_back(node.id());
+  }
+  std::vector<Issue> issues;
+  for (const auto& [words, nodes] : by_words) {
+    if (issues.size() == kMaxRefusals) break;
+    const std::string others = nodes.size() > 1 ? StrCat(" (and ", nodes.size() - 1, " more)") : "";
+    issues.push_back({Severity::kWarning,
+                      "RefusedByEnvoy",
+                      "",
+                      StrCat("Envoy ", nodes.front(), others, " refuses it and keeps what it had: ", words),
+                      {}});
+  }
+  return issues;
+}
+
+void Controller::ReviewRefusalsSoon() {
+  if (refused_.empty() || refusals_timer_ != nullptr) return;
+  refusals_timer_ = loop_.After(kReviewAfter, [this] { ReviewRefusals(); });
+}
+
+void Controller::ReviewRefusals() {
+  refusals_timer_.reset();
+  reporter::Update update;
+  const std::vector<xds::Client> clients = server_.clients();
+  for (auto it = refused_.begin(); it != refused_.end();) {
+    const auto current = it++;
+    const model::ObjectKey key = current->first;
+    std::vector<Issue> issues = RefusalsOf(key, clients);
+    const bool same = issues == current->second;
+    if (issues.empty()) {
+      refused_.erase(current);
+    } else {
+      current->second = std::move(issues);
+    }
+    if (const Known& known = known_.at(key); !same && known.report) update[key] = MakeReport(known);
+  }
+  if (!update.empty()) reporter_.Put(std::move(update));
 }
 
 void Controller::Serve() {
@@ -445,18 +511,25 @@ std::vector<std::pair<std::string, std::vector<Issue>>> Controller::BrokenPlaces
 
 // The server says who comes and goes.
 void Controller::OnConnected(const std::string&, const std::string&) {}
-void Controller::OnDisconnected(const std::string&, const std::string&) {}
+void Controller::OnDisconnected(const std::string&, const std::string&) { ReviewRefusalsSoon(); }
 
-void Controller::OnAck(const std::string&, snapshot::Type, const std::vector<std::pair<std::string, std::string>>&) {}
+void Controller::OnAck(const std::string&, snapshot::Type, const std::vector<std::pair<std::string, std::string>>&) {
+  ReviewRefusalsSoon();
+}
 
 void Controller::OnNack(const xds::Nack& nack) {
   std::string names;
-  for (const auto& [name, version] : nack.resources) StrAppend(&names, names.empty() ? "" : ", ", name);
+  for (const auto& [name, version] : nack.resources) {
+    StrAppend(&names, names.empty() ? "" : ", ", name);
+    for (const model::ObjectKey& key : translator_.OwnersOf(nack.role, {nack.type, name})) {
+      if (known_.contains(key)) refused_.try_emplace(key);
+    }
+  }
+  ReviewRefusalsSoon();
   const std::string type(snapshot::TypeUrl(nack.type));
-  runtime::Log(
-      spdlog::level::err,
-      StrCat("Envoy ", nack.node_id, " refused ", type, " [", names, "]: ", nack.message.substr(0, kMaxLogged)),
-      {{"node", nack.node_id}, {"type", type}, {"resources", names}, {"reason", "RefusedByEnvoy"}});
+  runtime::Log(spdlog::level::err,
+               StrCat("Envoy ", nack.node_id, " refused ", type, " [", names, "]: ", Words(nack.message)),
+               {{"node", nack.node_id}, {"type", type}, {"resources", names}, {"reason", "RefusedByEnvoy"}});
 }
 
 }  // namespace gloo::controller

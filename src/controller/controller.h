@@ -102,6 +102,11 @@ class Controller final : public sources::Sink, private xds::Observer {
   // Whether no object defines the role any more.
   bool IsDropped(const std::string& role) const;
   void Publish(translator::Result result);
+  // Soon, and once for whatever many Envoys say by then: looks again at the objects that an Envoy refuses, for it may
+  // be another form by now, or another Envoy.
+  void ReviewRefusalsSoon();
+  void ReviewRefusals();
+  std::vector<Issue> RefusalsOf(const model::ObjectKey& key, const std::vector<xds::Client>& clients) const;
   void ReportPlaces(const absl::flat_hash_set<std::string>& changed);
   reporter::StatusReport MakeReport(const Known& known) const;
   void Serve();
@@ -128,6 +133,9 @@ class Controller final : public sources::Sink, private xds::Observer {
   // Taken from the state directory and not told by a source yet.
   absl::flat_hash_set<model::ObjectKey> unseen_;
   absl::flat_hash_set<std::pair<sources::DataKind, model::DataKey>> unseen_data_;
+  // Objects of which an Envoy refuses something, and what their statuses say of it.
+  absl::flat_hash_map<model::ObjectKey, std::vector<Issue>> refused_;
+  std::unique_ptr<runtime::Timer> refusals_timer_;
   // With issues.
   absl::flat_hash_map<std::string, sources::PlaceEvent> places_;
   absl::flat_hash_set<std::string> unsynced_;

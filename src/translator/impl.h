@@ -101,6 +101,7 @@ class Translator::Impl {
 
   Result Apply(const Changes& changes);
   std::vector<OwnedResource> ResourcesOf(const model::ObjectKey& key) const;
+  std::vector<model::ObjectKey> OwnersOf(const std::string& role, const snapshot::ResourceRef& ref) const;
   Changes Inputs() const;
   std::vector<std::string> Roles() const;
   const Settings& settings() const { return settings_; }

@@ -302,4 +302,45 @@ std::vector<OwnedResource> Translator::Impl::ResourcesOf(const model::ObjectKey&
   return owned;
 }
 
+std::vector<model::ObjectKey> Translator::Impl::OwnersOf(const std::string& role_name,
+                                                         const snapshot::ResourceRef& ref) const {
+  std::vector<model::ObjectKey> owners;
+  auto add = [&owners](const auto& map, const auto& key) {
+    auto it = map.find(key);
+    if (it != map.end() && !it->second.name.empty()) owners.push_back(it->second);
+  };
+  const model::DataKey name = Resolve("", ref.name);
+  switch (ref.type) {
+    case snapshot::Type::kCluster:
+    case snapshot::Type::kEndpoint:
+      owners.push_back({model::Kind::kUpstream, name.ns, name.name});
+      break;
+    case snapshot::Type::kRoute:
+      owners.push_back({model::Kind::kVirtualService, name.ns, name.name});
+      break;
+    case snapshot::Type::kScopedRoute: {
+      size_t bar = ref.name.find('|');
+      if (bar == std::string::npos) break;
+      add(owners_, ClaimKey{role_name, ref.name.substr(0, bar), ref.name.substr(bar + 1)});
+      break;
+    }
+    case snapshot::Type::kSecret: {
+      add(owners_, ClaimKey{role_name, "", ref.name});
+      auto role = roles_.find(role_name);
+      if (role == roles_.end()) break;
+      for (const auto& [cluster, secrets] : role->second.cluster_secrets) {
+        if (std::find(secrets.begin(), secrets.end(), ref.name) == secrets.end()) continue;
+        const model::DataKey upstream = Resolve("", cluster);
+        owners.push_back({model::Kind::kUpstream, upstream.ns, upstream.name});
+      }
+      break;
+    }
+    case snapshot::Type::kExtensionConfig:
+    case snapshot::Type::kListener:
+      add(role_owners_, role_name);
+      break;
+  }
+  return owners;
+}
+
 }  // namespace gloo::translator

@@ -24,6 +24,9 @@ Result Translator::Apply(const Changes& changes) { return impl_->Apply(changes);
 std::vector<OwnedResource> Translator::ResourcesOf(const model::ObjectKey& key) const {
   return impl_->ResourcesOf(key);
 }
+std::vector<model::ObjectKey> Translator::OwnersOf(const std::string& role, const snapshot::ResourceRef& ref) const {
+  return impl_->OwnersOf(role, ref);
+}
 Changes Translator::Inputs() const { return impl_->Inputs(); }
 std::vector<std::string> Translator::Roles() const { return impl_->Roles(); }
 

@@ -92,6 +92,8 @@ class Translator {
 
   // What Envoys take for the object: for statuses by Envoy.
   std::vector<OwnedResource> ResourcesOf(const model::ObjectKey& key) const;
+  // The objects that have a part in a resource.
+  std::vector<model::ObjectKey> OwnersOf(const std::string& role, const snapshot::ResourceRef& ref) const;
   // The inputs as they are now, for a translation from nothing (tests, `glooctl`).
   Changes Inputs() const;
   // Roles that are served: the default one and those that a Role object defines, sorted.

@@ -21,6 +21,7 @@ namespace gloo::xds {
 // A refusal by an Envoy.
 struct Nack {
   std::string node_id;
+  std::string role;
   snapshot::Type type;
   // The resource refused, with its version; secrets under the name of the entry that answered. A response with several
   // resources is offered again one by one before it is reported, so that only the culprit is; a refusal of which

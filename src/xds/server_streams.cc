@@ -78,7 +78,7 @@ void ServerImpl::Stream::OnNack(Type type, const NamedVersions& resources, const
                   resources.size(), TypeLabel(type), message.substr(0, kMaxLoggedMessage));
     return;
   }
-  const Nack nack{client.node_id, type, resources, message};
+  const Nack nack{client.node_id, client.role, type, resources, message};
   for (Observer* observer : server.observers_) observer->OnNack(nack);
 }
 

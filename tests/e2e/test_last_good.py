@@ -40,6 +40,36 @@ def test_a_rejected_edit_keeps_the_last_good_form_while_others_change(served):
     served.wait_state("VirtualService", "a", "ACCEPTED")
 
 
+def test_a_wrong_form_that_never_was_good_is_replaced_by_the_next(served, echo):
+    mixed = lambda path: virtual_service("m", "m.test", [prefix(path, to("echo")), regex("/(", to("echo"))])
+    served.config.write("m.yaml", mixed("/one"))
+    served.wait_state("VirtualService", "m", "REJECTED")
+    served.wait_status("m.test", "/one")
+    served.config.write("m.yaml", mixed("/two"))
+    served.wait_status("m.test", "/two")
+    served.wait_status("m.test", "/one", 404)
+    served.restart()
+    served.wait_status("m.test", "/two")
+    assert served.wait_state("VirtualService", "m", "REJECTED")
+
+
+def test_the_last_good_key_pair_survives_a_restart(new_gateway, echo, authority, ca_file):
+    gateway = new_gateway()
+    tls = http.tls_context(ca_file)
+    pair, other = authority.issue("s.test"), authority.issue("s.test")
+    gateway.secrets.secret("pair", tls_crt=pair.crt, tls_key=pair.key)
+    gateway.config.write("a.yaml", upstream("echo", echo.port),
+                         virtual_service("s", "s.test", [prefix("/", to("echo"))], sslConfig={"secretRef": "pair"}))
+    gateway.start()
+    answered = lambda: http.request(gateway.https_port, "s.test", tls=tls).status == 200
+    wait_for(answered, "TLS")
+    gateway.secrets.secret("pair", tls_crt=pair.crt, tls_key=other.key)
+    gateway.wait_state("VirtualService", "s", "WARNING")
+    gateway.restart()
+    wait_for(answered, "TLS with the pair that was good")
+    assert gateway.wait_state("VirtualService", "s", "WARNING")["reason"] == "BadSecret"
+
+
 def test_a_restart_with_a_broken_file_serves_what_was_good(served):
     served.config.write("a.yaml", "apiVersion: [broken\n")
     wait_for(lambda: served.broken_places(), "the broken place")

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from harness import http
-from harness.config import call, prefix, regex, to, to_yaml, upstream, virtual_service
+from harness.config import call, prefix, regex, role, to, to_yaml, upstream, virtual_service
 from harness.waiting import wait_for
 
 
@@ -154,6 +154,29 @@ def test_an_unknown_page_lists_those_that_there_are(gloo):
     response = gloo.admin("/nothing")
     assert response.status == 404
     assert "/metrics" in response.text
+
+
+def test_what_envoy_refuses_is_a_warning_and_holds_nothing_up(new_gateway, echo):
+    gateway = new_gateway().start()
+    gateway.config.write("a.yaml", upstream("echo", echo.port),
+                         virtual_service("a", "a.test", [prefix("/", to("echo"))]))
+    gateway.wait_status("a.test")
+    listener = {"name": "http", "bindAddress": "127.0.0.1", "port": gateway.http_port}
+    # An address that this machine does not have.
+    gateway.config.write("role.yaml", role("ingress", [
+        listener, {"name": "other", "bindAddress": "203.0.113.9", "port": 8099}]))
+    status = gateway.wait_state("Role", "ingress", "WARNING", "RefusedByEnvoy")
+    assert gateway.clients()[0]["nodeId"] in status["message"]
+    assert "203.0.113.9" in status["message"]
+    assert "\n" not in status["message"]
+    # Neither other changes nor a start wait for it.
+    gateway.config.write("b.yaml", virtual_service("b", "b.test", [prefix("/", to("echo"))]))
+    gateway.wait_status("b.test")
+    gateway.restart()
+    wait_for(lambda: http.request(listener["port"], "b.test").status == 200, "traffic after the restart")
+    gateway.wait_state("Role", "ingress", "WARNING", "RefusedByEnvoy")
+    gateway.config.write("role.yaml", role("ingress", [listener]))
+    gateway.wait_state("Role", "ingress", "ACCEPTED")
 
 
 def test_the_admin_endpoint_survives_nonsense(gloo):

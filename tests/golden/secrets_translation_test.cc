@@ -119,6 +119,10 @@ TEST(SecretsTest, UpstreamSecretsTravelBySds) {
   world.PutSecret(Pair("cert", "client"));
   EXPECT_THAT(world.Names(snapshot::Type::kCluster), ElementsAre("default/u"));
   EXPECT_THAT(world.Names(snapshot::Type::kSecret), ElementsAre("ca:default/ca", "cert:default/cert"));
+  for (const std::string& name : world.Names(snapshot::Type::kSecret)) {
+    EXPECT_THAT(world.translator().OwnersOf("ingress", {snapshot::Type::kSecret, name}),
+                ElementsAre(model::ObjectKey{model::Kind::kUpstream, "default", "u"}));
+  }
   const auto& cluster = *world.Role("ingress").Find(snapshot::Type::kCluster, "default/u");
   EXPECT_THAT(cluster.body, Not(HasSubstr("PRIVATE KEY")));
   EXPECT_EQ(cluster.warms.size(), 3u);

@@ -154,6 +154,27 @@ TEST(TranslationTest, AFunctionThatSetsThePathTakesNoPrefixRewrite) {
   EXPECT_THAT(put("keeps", "/x?y=1"), HasSubstr("must not hold a query string or fragment"));
 }
 
+TEST(TranslationTest, TheOwnersOfAResource) {
+  World world;
+  world.Put(Read(kUpstream));
+  world.Put(Read(VirtualService("v", "domains: [a.test], routes: [" + RouteTo("u") + "]")));
+  world.ApplyText(
+      "{kind: Role, apiVersion: gloo.solo.io/v1, metadata: {name: edge}, spec: {listeners: [{name: http, port: 80}]}}");
+  auto owners = [&world](snapshot::Type type, const std::string& name, const std::string& role = "ingress") {
+    std::string out;
+    for (const auto& key : world.translator().OwnersOf(role, {type, name})) out += model::ToString(key) + ";";
+    return out;
+  };
+  EXPECT_EQ(owners(snapshot::Type::kCluster, "default/u"), "Upstream default/u;");
+  EXPECT_EQ(owners(snapshot::Type::kEndpoint, "default/u"), "Upstream default/u;");
+  EXPECT_EQ(owners(snapshot::Type::kRoute, "default/v"), "VirtualService default/v;");
+  EXPECT_EQ(owners(snapshot::Type::kScopedRoute, "http|a.test"), "VirtualService default/v;");
+  EXPECT_EQ(owners(snapshot::Type::kScopedRoute, "http|b.test"), "");
+  // A role that no object defines has no owner.
+  EXPECT_EQ(owners(snapshot::Type::kListener, "http"), "");
+  EXPECT_EQ(owners(snapshot::Type::kListener, "http", "edge"), "Role default/edge;");
+}
+
 TEST(TranslationTest, UnreadableKeepsWhatWasGood) {
   World world;
   world.Put(Read(kUpstream));
