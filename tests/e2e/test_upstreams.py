@@ -126,6 +126,15 @@ def test_tls_refuses_a_certificate_of_another_authority(gloo, backends, serve, a
     assert other.requests == []
 
 
+@pytest.mark.parametrize("certified, status", [("10.9.8.7", 200), ("10.9.8.6", 503)])
+def test_tls_verifies_an_address(gloo, backends, serve, authority, tmp_path, name, certified, status):
+    secure = backends("secure", tls=server_tls(authority.issue(certified), tmp_path))
+    gloo.secrets.secret(f"{name}-ca", ca_crt=authority.crt)
+    host = serve({"hosts": [host_of(secure.port)], "tls": {"caSecretRef": f"{name}-ca", "sni": "10.9.8.7"}})
+    gloo.wait_state("Upstream", name, "ACCEPTED")
+    gloo.wait_status(host, "/", status)
+
+
 def test_a_new_ca_is_taken_up(gloo, backends, serve, authority, tmp_path, name):
     from harness.certs import Authority
 

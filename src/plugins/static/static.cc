@@ -23,12 +23,12 @@ using translator::Cat;
 using translator::Inputs;
 using translator::JsonQuote;
 
-// An IPv6 address may be written in brackets.
-std::string Address(const std::string& written) {
+// In its one spelling; empty where it is a name. An IPv6 address may be written in brackets.
+std::string IpAddress(const std::string& written) {
   if (written.size() > 2 && written.front() == '[' && written.back() == ']') {
-    return written.substr(1, written.size() - 2);
+    return translator::CanonicalIp(written.substr(1, written.size() - 2));
   }
-  return written;
+  return translator::CanonicalIp(written);
 }
 
 class StaticPlugin final : public translator::UpstreamPlugin {
@@ -68,11 +68,12 @@ class StaticPlugin final : public translator::UpstreamPlugin {
     for (int i = 0; i < spec.hosts_size(); ++i) {
       const StaticHost& host = spec.hosts(i);
       IssuePath path(issues, "hosts", static_cast<size_t>(i));
-      std::string address = Address(host.addr());
-      const std::string ip = translator::CanonicalIp(address);
+      const std::string ip = IpAddress(host.addr());
+      std::string address = ip.empty() ? host.addr() : ip;
       bool is_name = ip.empty();
-      if (!is_name) address = ip;
-      if (is_name) {
+      if (host.addr().empty()) {
+        issues.Error("addr", "Required", "needs an IP address or a DNS name");
+      } else if (is_name) {
         std::string error;
         std::string domain;
         if (!translator::NormalizeDomain(address, &domain, &error)) {
@@ -141,14 +142,14 @@ class StaticPlugin final : public translator::UpstreamPlugin {
     tls::UpstreamTlsContext context;
     tls::CommonTlsContext* common = context.mutable_common_tls_context();
     // With one name for all hosts it is written down; else each host is asked for its own name.
-    std::string name = written.sni();
+    std::string name = NameOf(written, issues);
     if (name.empty() && names.size() == 1 && spec.hosts_size() == 1) name = *names.begin();
     if (!name.empty()) {
-      context.set_sni(name);
+      // An address is verified, but TLS has no way to ask for one.
+      if (translator::CanonicalIp(name).empty()) context.set_sni(name);
     } else {
-      bool all_named = std::all_of(spec.hosts().begin(), spec.hosts().end(), [](const StaticHost& host) {
-        return translator::CanonicalIp(Address(host.addr())).empty();
-      });
+      bool all_named = std::all_of(spec.hosts().begin(), spec.hosts().end(),
+                                   [](const StaticHost& host) { return IpAddress(host.addr()).empty(); });
       if (!all_named && !written.insecure_skip_verify()) {
         issues.Error("sni", "Required",
                      "a host that is an IP address has no name to verify its certificate by; write the name here");
@@ -171,6 +172,20 @@ class StaticPlugin final : public translator::UpstreamPlugin {
     return ready;
   }
 
+  // As the host's certificate has it.
+  static std::string NameOf(const StaticTls& written, Issues& issues) {
+    if (written.sni().empty()) return "";
+    if (std::string ip = IpAddress(written.sni()); !ip.empty()) return ip;
+    std::string error;
+    std::string domain;
+    if (!translator::NormalizeDomain(written.sni(), &domain, &error)) {
+      issues.Error("sni", "BadName", error);
+      return written.sni();
+    }
+    if (domain.front() == '*') issues.Error("sni", "BadName", Cat(JsonQuote(written.sni()), " is no name of one host"));
+    return domain;
+  }
+
   static bool SetVerification(const StaticTls& written, const std::string& name, Inputs& inputs,
                               tls::UpstreamTlsContext* context, Issues& issues) {
     tls::CommonTlsContext* common = context->mutable_common_tls_context();
@@ -179,7 +194,8 @@ class StaticPlugin final : public translator::UpstreamPlugin {
       context->set_auto_sni_san_validation(true);
     } else {
       auto* matcher = validation.add_match_typed_subject_alt_names();
-      matcher->set_san_type(tls::SubjectAltNameMatcher::DNS);
+      matcher->set_san_type(translator::CanonicalIp(name).empty() ? tls::SubjectAltNameMatcher::DNS
+                                                                  : tls::SubjectAltNameMatcher::IP_ADDRESS);
       matcher->mutable_matcher()->set_exact(name);
     }
     if (written.ca_secret_ref().empty()) {

@@ -118,6 +118,30 @@ TEST(StaticTest, OneAddressInTwoSpellingsIsOneHost) {
               ElementsAre("error: hosts[1]: ::1 with port 80 is there before (DuplicateHost)"));
 }
 
+TEST(StaticTest, ANameThatIsAnAddressIsVerifiedAsOne) {
+  using envoy::extensions::transport_sockets::tls::v3::SubjectAltNameMatcher;
+  auto verified = [](const std::string& sni) {
+    return Translate("hosts { addr: '10.0.0.1' port: 443 } tls { sni: '" + sni + "' }").Tls();
+  };
+  auto matcher = [&](const std::string& sni) {
+    return verified(sni).common_tls_context().validation_context().match_typed_subject_alt_names(0);
+  };
+  EXPECT_EQ(matcher("10.0.0.1").san_type(), SubjectAltNameMatcher::IP_ADDRESS);
+  EXPECT_EQ(matcher("[0::1]").matcher().exact(), "::1");
+  EXPECT_EQ(verified("10.0.0.1").sni(), "");
+  EXPECT_EQ(matcher("a.test").san_type(), SubjectAltNameMatcher::DNS);
+  EXPECT_EQ(verified("A.Test.").sni(), "a.test");
+}
+
+TEST(StaticTest, SaysWhatIsWrongAboutNames) {
+  EXPECT_THAT(Translate("hosts { addr: '10.0.0.1' port: 443 } tls { sni: 'a b' }").issues,
+              ElementsAre(AllOf(HasSubstr("error: tls.sni: \"a b\" holds \" \""), HasSubstr("(BadName)"))));
+  EXPECT_THAT(Translate("hosts { addr: '10.0.0.1' port: 443 } tls { sni: '*.test' }").issues,
+              ElementsAre("error: tls.sni: \"*.test\" is no name of one host (BadName)"));
+  EXPECT_THAT(Translate("hosts { addr: '' port: 80 }").issues,
+              ElementsAre("error: hosts[0].addr: needs an IP address or a DNS name (Required)"));
+}
+
 TEST(StaticTest, SeveralNamesAreVerifiedEachByItsOwn) {
   auto tls = Translate("hosts { addr: 'a.test' port: 443 } hosts { addr: 'b.test' port: 443 } tls {}").Tls();
   EXPECT_TRUE(tls.auto_host_sni());
