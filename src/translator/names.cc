@@ -107,6 +107,11 @@ std::string HeaderName(std::string_view written, HeaderUse use, std::string_view
     issues.Error(field, "ProtectedHeader", Cat(JsonQuote(name), " belongs to Gloo and is not seen by routes"));
     return "";
   }
+  if (use == HeaderUse::kMatch && name.find('_') != std::string::npos) {
+    issues.Warning(field, "HeaderNeverSeen",
+                   Cat("requests that have a header with \"_\" in its name are refused by every listener, so ",
+                       JsonQuote(written), " is never there"));
+  }
   if (use == HeaderUse::kMatch) return name == "host" ? ":authority" : name;
   if (name == "host" || name == ":authority") {
     issues.Error(field, "ProtectedHeader", "the host is changed by hostRewrite, not as a header");

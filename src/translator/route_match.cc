@@ -21,12 +21,38 @@ using envoy::config::route::v3::RouteMatch;
 constexpr std::string_view kEventPath = "/events";
 constexpr std::string_view kEventHeaders[] = {"ce-type", "x-event-type"};
 
+// What listeners make of every path before routes are tried makes some paths impossible.
+void WarnOfPath(std::string_view path, std::string_view field, Issues& issues) {
+  auto never = [&](std::string_view why) {
+    issues.Warning(field, "PathNeverSeen", Cat(JsonQuote(path), " never matches: ", why));
+  };
+  std::string lower = Lower(path);
+  auto holds = [&lower](std::string_view part) { return lower.find(part) != std::string::npos; };
+  auto ends = [&lower](std::string_view part) {
+    return lower.size() >= part.size() && std::string_view(lower).substr(lower.size() - part.size()) == part;
+  };
+  bool outside = std::any_of(path.begin(), path.end(), [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7f;
+  });
+  if (outside) {
+    never("the path of a request holds no spaces and nothing beyond ASCII; write %20 and the like");
+  } else if (holds("//")) {
+    never("slashes that follow each other become one before routes are tried");
+  } else if (holds("/./") || holds("/../") || (field == "pathExact" && (ends("/.") || ends("/..")))) {
+    never("\".\" and \"..\" are resolved before routes are tried");
+  } else if (holds("%2f") || holds("%5c") || holds("\\")) {
+    never("a slash that is written in another way becomes a plain one before routes are tried");
+  }
+}
+
 void CheckPath(std::string_view path, std::string_view field, Issues& issues) {
   if (path.empty() || path.front() != '/') {
     issues.Error(field, "BadPath", Cat(JsonQuote(path), " must start with \"/\""));
   } else if (path.find_first_of("?#") != std::string_view::npos) {
     issues.Error(field, "BadPath",
                  Cat(JsonQuote(path), " must not hold a query string or fragment; use queryParams for the query"));
+  } else {
+    WarnOfPath(path, field, issues);
   }
 }
 
@@ -77,10 +103,12 @@ void AddHeaders(const v1::RequestMatcher& matcher, RouteMatch* match, Issues& is
   IssuePath path(issues, "headers");
   for (const auto& [name, value] : Sorted(matcher.headers())) {
     IssuePath key(issues, "", std::string_view(name));
+    size_t errors_before = issues.errors();
     HeaderMatcher* header = match->add_headers();
     header->set_name(HeaderName(name, HeaderUse::kMatch, "", issues));
     SetValue(*value, header, issues);
     if (value->match_case() == v1::ValueMatcher::kPresent && !value->present()) header->set_invert_match(true);
+    if (issues.errors() > errors_before) match->mutable_headers()->RemoveLast();
   }
 }
 
@@ -88,6 +116,7 @@ void AddQuery(const v1::RequestMatcher& matcher, RouteMatch* match, Issues& issu
   IssuePath path(issues, "queryParams");
   for (const auto& [name, value] : Sorted(matcher.query_params())) {
     IssuePath key(issues, "", std::string_view(name));
+    size_t errors_before = issues.errors();
     if (name.empty()) issues.Error("", "BadQueryParameter", "a query parameter's name must not be empty");
     if (value->match_case() == v1::ValueMatcher::kPresent && !value->present()) {
       issues.Error("present", "BadQueryParameter", "must be true: that a query parameter is absent cannot be matched");
@@ -96,6 +125,7 @@ void AddQuery(const v1::RequestMatcher& matcher, RouteMatch* match, Issues& issu
     QueryParameterMatcher* query = match->add_query_parameters();
     query->set_name(name);
     SetValue(*value, query, issues);
+    if (issues.errors() > errors_before) match->mutable_query_parameters()->RemoveLast();
   }
 }
 
@@ -111,6 +141,7 @@ void AddVerbs(const v1::RequestMatcher& matcher, RouteMatch* match, Issues& issu
   static constexpr std::string_view kKnown[] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
                                                 "CONNECT", "OPTIONS", "TRACE", "PATCH"};
   std::vector<std::string> verbs;
+  size_t errors_before = issues.errors();
   for (int i = 0; i < matcher.verbs_size(); ++i) {
     IssuePath path(issues, "verbs", static_cast<size_t>(i));
     const std::string& verb = matcher.verbs(i);
@@ -128,7 +159,7 @@ void AddVerbs(const v1::RequestMatcher& matcher, RouteMatch* match, Issues& issu
     }
     if (std::find(verbs.begin(), verbs.end(), verb) == verbs.end()) verbs.push_back(verb);
   }
-  if (verbs.empty()) return;
+  if (verbs.empty() || issues.errors() > errors_before) return;
   HeaderMatcher* method = match->add_headers();
   method->set_name(":method");
   if (verbs.size() == 1) {
@@ -143,7 +174,7 @@ void AddVerbs(const v1::RequestMatcher& matcher, RouteMatch* match, Issues& issu
   method->mutable_string_match()->mutable_safe_regex()->set_regex(regex);
 }
 
-RouteMatch TranslateRequest(const v1::RequestMatcher& matcher, Issues& issues) {
+RouteMatch TranslatePath(const v1::RequestMatcher& matcher, Issues& issues) {
   RouteMatch match;
   switch (matcher.path_case()) {
     case v1::RequestMatcher::kPathPrefix:
@@ -162,10 +193,13 @@ RouteMatch TranslateRequest(const v1::RequestMatcher& matcher, Issues& issues) {
       match.set_prefix("/");
       break;
   }
-  AddVerbs(matcher, &match, issues);
-  AddHeaders(matcher, &match, issues);
-  AddQuery(matcher, &match, issues);
   return match;
+}
+
+void AddConditions(const v1::RequestMatcher& matcher, RouteMatch* match, Issues& issues) {
+  AddVerbs(matcher, match, issues);
+  AddHeaders(matcher, match, issues);
+  AddQuery(matcher, match, issues);
 }
 
 std::vector<RouteMatch> TranslateEvent(const v1::EventMatcher& event, Issues& issues) {
@@ -185,8 +219,6 @@ std::vector<RouteMatch> TranslateEvent(const v1::EventMatcher& event, Issues& is
   return matches;
 }
 
-bool Unconditional(const RouteMatch& match) { return match.headers_size() == 0 && match.query_parameters_size() == 0; }
-
 }  // namespace
 
 std::vector<RouteMatch> TranslateMatcher(const v1::Route& route, Issues& issues) {
@@ -195,52 +227,113 @@ std::vector<RouteMatch> TranslateMatcher(const v1::Route& route, Issues& issues)
   switch (route.matcher_case()) {
     case v1::Route::kRequestMatcher: {
       IssuePath path(issues, "requestMatcher");
-      matches.push_back(TranslateRequest(route.request_matcher(), issues));
+      RouteMatch match = TranslatePath(route.request_matcher(), issues);
+      bool placed = issues.errors() == errors_before;
+      AddConditions(route.request_matcher(), &match, issues);
+      if (placed) matches.push_back(std::move(match));
       break;
     }
     case v1::Route::kEventMatcher: {
       IssuePath path(issues, "eventMatcher");
       matches = TranslateEvent(route.event_matcher(), issues);
+      if (issues.errors() > errors_before) matches.clear();
       break;
     }
     case v1::Route::MATCHER_NOT_SET:
       matches.emplace_back().set_prefix("/");
       break;
   }
-  if (issues.errors() > errors_before) matches.clear();
   return matches;
 }
 
-std::optional<size_t> Coverage::CoveredBy(const RouteMatch& match) const {
-  if (match.has_safe_regex()) {
-    auto all = prefixes_.find("/");
-    if (all != prefixes_.end()) return all->second;
-  } else {
-    const std::string& path = match.has_path() ? match.path() : match.prefix();
-    for (size_t length : prefix_lengths_) {
-      if (length > path.size()) break;
-      auto it = prefixes_.find(path.substr(0, length));
-      if (it != prefixes_.end()) return it->second;
+Coverage::Conditions Coverage::ConditionsOf(const RouteMatch& match) {
+  Conditions out;
+  for (const HeaderMatcher& header : match.headers()) {
+    if (header.name() == ":method" && header.has_string_match() && out.verbs.empty()) {
+      // As AddVerbs() writes them.
+      const auto& text = header.string_match();
+      if (text.has_exact()) {
+        out.verbs.insert(text.exact());
+        continue;
+      }
+      if (text.has_safe_regex()) {
+        std::string_view rest = text.safe_regex().regex();
+        while (true) {
+          size_t bar = rest.find('|');
+          out.verbs.emplace(rest.substr(0, bar));
+          if (bar == std::string_view::npos) break;
+          rest.remove_prefix(bar + 1);
+        }
+        continue;
+      }
     }
-    if (match.has_path()) {
-      auto it = exacts_.find(path);
-      if (it != exacts_.end()) return it->second;
+    out.rest.insert(Serialize(header));
+    // Whatever the value must be, the header is there.
+    if (!header.has_present_match()) {
+      HeaderMatcher present;
+      present.set_name(header.name());
+      present.set_present_match(true);
+      out.implied.insert(Serialize(present));
     }
   }
-  auto it = whole_.find(Serialize(match));
-  if (it != whole_.end()) return it->second;
+  for (const QueryParameterMatcher& query : match.query_parameters()) {
+    out.rest.insert(Serialize(query) + "?");
+    if (query.has_present_match()) continue;
+    QueryParameterMatcher present;
+    present.set_name(query.name());
+    present.set_present_match(true);
+    out.implied.insert(Serialize(present) + "?");
+  }
+  return out;
+}
+
+bool Coverage::Includes(const Conditions& narrow, const Conditions& wide) {
+  if (!wide.verbs.empty() && (narrow.verbs.empty() || !std::includes(wide.verbs.begin(), wide.verbs.end(),
+                                                                     narrow.verbs.begin(), narrow.verbs.end()))) {
+    return false;
+  }
+  return std::all_of(wide.rest.begin(), wide.rest.end(), [&narrow](const std::string& condition) {
+    return narrow.rest.contains(condition) || narrow.implied.contains(condition);
+  });
+}
+
+std::optional<size_t> Coverage::CoveredBy(const RouteMatch& match) const {
+  const Conditions conditions = ConditionsOf(match);
+  auto find = [&conditions](const auto& map, const std::string& path) -> std::optional<size_t> {
+    auto it = map.find(path);
+    if (it == map.end()) return std::nullopt;
+    for (const Earlier& earlier : it->second) {
+      if (Includes(conditions, earlier.conditions)) return earlier.index;
+    }
+    return std::nullopt;
+  };
+  if (match.has_safe_regex()) {
+    if (auto all = find(prefixes_, "/")) return all;
+    return find(regexes_, match.safe_regex().regex());
+  }
+  const std::string& path = match.has_path() ? match.path() : match.prefix();
+  for (size_t length : prefix_lengths_) {
+    if (length > path.size()) break;
+    if (auto covered = find(prefixes_, path.substr(0, length))) return covered;
+  }
+  if (match.has_path()) return find(exacts_, path);
   return std::nullopt;
 }
 
 void Coverage::Add(const RouteMatch& match, size_t index) {
-  if (!Unconditional(match)) {
-    whole_.emplace(Serialize(match), index);
+  // Routes of one path that differ in their conditions are few; were they many, each would be compared with all.
+  constexpr size_t kCompared = 32;
+  auto add = [&](auto& map, const std::string& path) {
+    std::vector<Earlier>& list = map[path];
+    if (list.size() < kCompared) list.push_back({ConditionsOf(match), index});
+  };
+  if (match.has_safe_regex()) {
+    add(regexes_, match.safe_regex().regex());
   } else if (match.has_prefix()) {
-    if (prefixes_.emplace(match.prefix(), index).second) prefix_lengths_.insert(match.prefix().size());
-  } else if (match.has_path()) {
-    exacts_.emplace(match.path(), index);
+    add(prefixes_, match.prefix());
+    prefix_lengths_.insert(match.prefix().size());
   } else {
-    whole_.emplace(Serialize(match), index);
+    add(exacts_, match.path());
   }
 }
 

@@ -15,11 +15,12 @@
 namespace gloo::translator {
 
 // One match for a request matcher, two for an event (a header each). Current path of `issues`: the route.
-// Empty where the matcher is wrong.
+// A condition that is wrong is left out after an error, so that what remains takes at least the requests that were
+// meant: for an answer that says so. Empty where not even the path is known, or the event.
 std::vector<envoy::config::route::v3::RouteMatch> TranslateMatcher(const v1::Route& route, Issues& issues);
 
-// Finds matches that an earlier one takes everything from: an earlier prefix without conditions, an earlier exact
-// path without conditions, or the very same match. Costs a few hash look-ups a match, however many there are.
+// Finds matches that an earlier one takes everything from: its path takes theirs, and what it asks for besides they ask
+// for too. Costs a few hash look-ups a match, however many there are.
 class Coverage {
  public:
   // The index of the match that covers this one.
@@ -27,10 +28,28 @@ class Coverage {
   void Add(const envoy::config::route::v3::RouteMatch& match, size_t index);
 
  private:
-  absl::flat_hash_map<std::string, size_t> prefixes_;
+  struct Conditions {
+    // Empty: any.
+    std::set<std::string> verbs;
+    // Serialized.
+    std::set<std::string> rest;
+    // What follows from the rest: where a value is asked for, there is one.
+    std::set<std::string> implied;
+  };
+  struct Earlier {
+    Conditions conditions;
+    size_t index;
+  };
+  using ByPath = absl::flat_hash_map<std::string, std::vector<Earlier>>;
+
+  static Conditions ConditionsOf(const envoy::config::route::v3::RouteMatch& match);
+  // Who meets `narrow` meets `wide`.
+  static bool Includes(const Conditions& narrow, const Conditions& wide);
+
+  ByPath prefixes_;
   std::set<size_t> prefix_lengths_;
-  absl::flat_hash_map<std::string, size_t> exacts_;
-  absl::flat_hash_map<std::string, size_t> whole_;
+  ByPath exacts_;
+  ByPath regexes_;
 };
 
 }  // namespace gloo::translator

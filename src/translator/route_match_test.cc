@@ -25,9 +25,10 @@ RouteMatch One(const std::string& text) {
   return matches.empty() ? RouteMatch() : matches[0];
 }
 
-std::vector<std::string> Mistakes(const std::string& text) {
+std::vector<std::string> Mistakes(const std::string& text, std::vector<RouteMatch>* kept = nullptr) {
   Issues issues;
-  EXPECT_TRUE(TranslateMatcher(Route(text), issues).empty());
+  std::vector<RouteMatch> matches = TranslateMatcher(Route(text), issues);
+  if (kept != nullptr) *kept = std::move(matches);
   std::vector<std::string> texts;
   for (const Issue& issue : issues.items()) texts.push_back(ToString(issue));
   return texts;
@@ -85,6 +86,35 @@ TEST(RouteMatchTest, SaysWhatIsWrong) {
               ElementsAre("error: eventMatcher.eventType: an event needs a type (Required)"));
 }
 
+TEST(RouteMatchTest, AWrongConditionIsLeftOutAndTheRestKept) {
+  std::vector<RouteMatch> kept;
+  EXPECT_THAT(Mistakes("request_matcher { path_prefix: '/a' verbs: 'POST' headers { key: 'x-a' value { regex: '([' } } "
+                       "headers { key: 'x-b' value { exact: '1' } } query_params { key: 'q' value { regex: '([' } } }",
+                       &kept),
+              ElementsAre(HasSubstr("headers[\"x-a\"]"), HasSubstr("queryParams[\"q\"]")));
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].prefix(), "/a");
+  ASSERT_EQ(kept[0].headers_size(), 2);
+  EXPECT_EQ(kept[0].headers(0).string_match().exact(), "POST");
+  EXPECT_EQ(kept[0].headers(1).name(), "x-b");
+  EXPECT_EQ(kept[0].query_parameters_size(), 0);
+  // Of verbs that are partly wrong it is not known which are meant.
+  Mistakes("request_matcher { path_prefix: '/a' verbs: 'GET' verbs: 'post' }", &kept);
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].headers_size(), 0);
+  Mistakes("request_matcher { path_regex: '([' verbs: 'GET' }", &kept);
+  EXPECT_TRUE(kept.empty());
+  Mistakes("event_matcher { event_type: 't' path: 'x' }", &kept);
+  EXPECT_TRUE(kept.empty());
+}
+
+TEST(RouteMatchTest, AHeaderThatListenersRefuseIsAWarning) {
+  std::vector<RouteMatch> kept;
+  EXPECT_THAT(Mistakes("request_matcher { headers { key: 'X_Tier' value { exact: '1' } } }", &kept),
+              ElementsAre(HasSubstr("warning: requestMatcher.headers[\"X_Tier\"]: requests that have a header")));
+  EXPECT_EQ(kept.size(), 1u);
+}
+
 TEST(CoverageTest, ABroaderPrefixTakesAll) {
   Coverage coverage;
   coverage.Add(One("request_matcher { path_prefix: '/a' verbs: 'GET' }"), 0);
@@ -106,6 +136,37 @@ TEST(CoverageTest, TheSameMatchTwice) {
   EXPECT_EQ(coverage.CoveredBy(One("request_matcher { path_prefix: '/a' verbs: 'GET' }")), 0u);
   EXPECT_EQ(coverage.CoveredBy(One("request_matcher { path_exact: '/x' verbs: 'GET' }")), 1u);
   EXPECT_FALSE(coverage.CoveredBy(One("request_matcher { path_prefix: '/x' }")).has_value());
+}
+
+TEST(CoverageTest, WhoeverAsksForLessTakesAll) {
+  auto covered = [](const std::string& earlier, const std::string& later) {
+    Coverage coverage;
+    coverage.Add(One("request_matcher { " + earlier + " }"), 0);
+    return coverage.CoveredBy(One("request_matcher { " + later + " }")).has_value();
+  };
+  const std::string gold = "headers { key: 'x-tier' value { exact: 'gold' } }";
+  const std::string query = "query_params { key: 'q' value { exact: '1' } }";
+  EXPECT_TRUE(covered("path_prefix: '/a' " + gold, "path_prefix: '/a/b' " + gold + query));
+  EXPECT_FALSE(covered("path_prefix: '/a' " + gold + query, "path_prefix: '/a/b' " + gold));
+  EXPECT_TRUE(covered("path_prefix: '/a' verbs: 'GET' verbs: 'POST'", "path_exact: '/ab' verbs: 'POST'"));
+  EXPECT_FALSE(covered("path_prefix: '/a' verbs: 'GET'", "path_exact: '/ab' verbs: 'POST'"));
+  EXPECT_FALSE(covered("path_prefix: '/a' verbs: 'GET'", "path_exact: '/ab'"));
+  EXPECT_TRUE(covered("path_regex: '/a+' verbs: 'GET' verbs: 'PUT'", "path_regex: '/a+' verbs: 'PUT' " + gold));
+  // A header of some value is there; one that is absent is not.
+  EXPECT_TRUE(covered("headers { key: 'x-tier' value { present: true } }", "path_prefix: '/' " + gold));
+  EXPECT_FALSE(covered("headers { key: 'x-tier' value { present: false } }", "path_prefix: '/' " + gold));
+  EXPECT_TRUE(covered("query_params { key: 'q' value { present: true } }", "path_prefix: '/' " + query));
+}
+
+TEST(RouteMatchTest, APathThatNoRequestHasIsAWarning) {
+  for (const char* path : {"/x//y", "/x/../y", "/x/./y", "/h%2fi", "/a b", "/h%5Ci", "/caf\xc3\xa9"}) {
+    EXPECT_THAT(Mistakes(std::string("request_matcher { path_prefix: '") + path + "' }"),
+                ElementsAre(HasSubstr("(PathNeverSeen)")))
+        << path;
+  }
+  for (const char* path : {"/x/y", "/..a/b", "/a%20b", "/x/.well-known"}) {
+    EXPECT_THAT(Mistakes(std::string("request_matcher { path_exact: '") + path + "' }"), ElementsAre()) << path;
+  }
 }
 
 }  // namespace

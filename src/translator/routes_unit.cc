@@ -286,18 +286,27 @@ RoutesOutput TranslateRoutes(const Registry& registry, const model::Object& obje
     if (!route.name().empty() && !names.insert(route.name()).second) {
       found.Error("name", "DuplicateName", Cat("there is a route ", JsonQuote(route.name()), " before this one"));
     }
+    size_t errors_before = found.errors();
     auto matches = TranslateMatcher(route, found);
+    // Of a match that is wrong it is not known what it takes.
+    bool exact = found.errors() == errors_before;
+    if (matches.empty()) {
+      found.Warning("", "RouteLeftOut",
+                    "is left out as long as its path is not known: later routes get its requests, unless an earlier "
+                    "form of the virtual service that was good is in force");
+    }
     Route out = translation.Translate(route, index, found);
     std::optional<size_t> by;
     size_t covered = 0;
     for (auto& match : matches) {
+      if (!exact) break;
       if (std::optional<size_t> earlier = coverage.CoveredBy(match)) {
         ++covered;
         by = earlier;
       }
     }
     for (auto& match : matches) {
-      coverage.Add(match, index);
+      if (exact) coverage.Add(match, index);
       *out.mutable_match() = std::move(match);
       if (found.ok()) Check(out, found);
       if (!found.ok()) {

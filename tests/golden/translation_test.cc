@@ -133,6 +133,24 @@ TEST(TranslationTest, LastGoodFormStaysInForce) {
   EXPECT_EQ(world.ReportOf("VirtualService default/v").state, v1::Status::ACCEPTED);
 }
 
+TEST(TranslationTest, AWrongConditionAnswers500ForWhatItMayHaveMeant) {
+  World world;
+  world.Put(Read(kUpstream));
+  world.Put(Read(VirtualService(
+      "v",
+      "routes: [{requestMatcher: {pathPrefix: /admin, headers: {x-role: {regex: '(['}}}, "
+      "singleDestination: {upstream: {name: u}}}, " +
+          RouteTo("u") + ", {requestMatcher: {pathRegex: '(['}, singleDestination: {upstream: {name: u}}}]")));
+  const auto routes = Routes(world, "default/v").virtual_hosts(0);
+  ASSERT_EQ(routes.routes_size(), 2);
+  EXPECT_EQ(routes.routes(0).match().prefix(), "/admin");
+  EXPECT_EQ(routes.routes(0).match().headers_size(), 0);
+  EXPECT_EQ(routes.routes(0).direct_response().status(), 500u);
+  EXPECT_TRUE(routes.routes(1).has_route());
+  // Of the third not even the path is known.
+  EXPECT_THAT(ToText(world.ReportOf("VirtualService default/v")), HasSubstr("spec.routes[2]: is left out"));
+}
+
 TEST(TranslationTest, AFunctionThatSetsThePathTakesNoPrefixRewrite) {
   World world;
   world.ApplyText(
