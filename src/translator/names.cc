@@ -23,6 +23,12 @@ bool IsIpv6Literal(std::string_view text) {
 
 std::string ResourceName(std::string_view ns, std::string_view name) { return Cat(ns, "/", name); }
 
+std::string UpstreamSecretName(std::string_view use, const model::DataKey& key) {
+  // What a handshake may hold: 255 bytes (RFC 6066 has a length, TLS libraries have this limit).
+  constexpr size_t kLongestServerName = 255;
+  return Cat(use, ":", key.ns, "/", key.name, ":", std::string(kLongestServerName, '_'));
+}
+
 std::string ScopeName(std::string_view listener, std::string_view domain) { return Cat(listener, "|", domain); }
 
 model::DataKey Resolve(std::string_view ns, std::string_view name) {

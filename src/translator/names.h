@@ -19,6 +19,10 @@ inline constexpr std::string_view kDefaultRole = "ingress";
 // "namespace/name": clusters, their endpoints and route configurations are called so.
 std::string ResourceName(std::string_view ns, std::string_view name);
 
+// A secret that a cluster asks for. Clients cannot make Envoy ask for it: it is longer than any server name (SNI) may
+// be, and those are what the certificates of listeners are asked for by.
+std::string UpstreamSecretName(std::string_view use, const model::DataKey& key);
+
 // "LISTENER|DOMAIN".
 std::string ScopeName(std::string_view listener, std::string_view domain);
 

@@ -116,7 +116,7 @@ class RecordingInputs final : public translator::Inputs {
     snapshot::ResourcePtr resource;
     if (const model::NamedData* data = state->in_force()) {
       bool authority = use == SecretUse::kCertificateAuthority;
-      std::string resource_name = Cat(authority ? "ca:" : "cert:", ResourceName(key.ns, key.name));
+      std::string resource_name = UpstreamSecretName(authority ? "ca" : "cert", key);
       resource = authority ? AuthorityResource(resource_name, *data) : PairResource(resource_name, *data);
       if (resource == nullptr) {
         issues.Warning(field, "BadSecret",

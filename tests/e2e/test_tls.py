@@ -1,6 +1,7 @@
 """HTTPS: virtual services with an sslConfig are served by SNI, beside those in the clear."""
 
 import ssl
+import subprocess
 
 import pytest
 
@@ -122,6 +123,26 @@ def test_an_unknown_name_is_refused(gloo, authority, trusted, name):
     wait_https(gloo, f"{name}.test", trusted)
     assert refused(gloo, f"nobody-{name}.test", http.tls_context())
     assert wait_https(gloo, f"{name}.test", trusted)
+
+
+def test_invented_names_reach_no_secret_of_an_upstream(gloo, echo, authority, trusted, name):
+    pair = authority.issue(f"client-{name}.internal")
+    gloo.secrets.secret(name, tls_crt=pair.crt, tls_key=pair.key, ca_crt=authority.crt)
+    put_secret(gloo, f"{name}-tls", authority.issue(f"{name}.test"))
+    gloo.config.write(f"{name}-up.yaml", upstream(f"{name}-up", spec={
+        "hosts": [{"addr": "127.0.0.1", "port": echo.port}],
+        "tls": {"sni": "x.test", "caSecretRef": name, "clientCertSecretRef": name}}),
+        virtual_service(f"{name}-w", f"w-{name}.test", [prefix("/", to(f"{name}-up"))]))
+    serve(gloo, name, f"{name}.test", f"{name}-tls")
+    wait_https(gloo, f"{name}.test", trusted)
+    gloo.wait_status(f"w-{name}.test", "/", 503)
+    for sni in (f"cert:default/{name}", f"ca:default/{name}", f"default/{name}", "a b", "x" * 255):
+        shake = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{gloo.https_port}", "-servername", sni],
+                               input="", text=True, capture_output=True, timeout=5, check=False)
+        assert f"client-{name}.internal" not in shake.stdout, sni
+        assert "no peer certificate available" in shake.stdout, (sni, shake.stdout[:500])
+    assert wait_https(gloo, f"{name}.test", trusted)
+    assert all(client["nacks"] == 0 for client in gloo.clients())
 
 
 def test_letter_case_port_and_dot_do_not_matter(gloo, authority, trusted, name):
