@@ -36,7 +36,17 @@ Output TranslateInForce(Node* node, Translate translate) {
   if (entry.last_good == nullptr) return {};
   node->in_force = entry.last_good;
   Issues of_last_good;
-  return translate(entry.last_good, of_last_good);
+  Output output = translate(entry.last_good, of_last_good);
+  for (const Issue& issue : of_last_good.items()) {
+    bool said = std::any_of(node->issues.begin(), node->issues.end(), [&](const Issue& other) {
+      return other.reason == issue.reason && other.path == issue.path && other.message == issue.message;
+    });
+    if (said) continue;
+    node->issues.push_back(issue);
+    node->issues.back().severity = Severity::kWarning;
+    node->issues.back().message = Cat("of the form that stays in force: ", issue.message);
+  }
+  return output;
 }
 
 struct Domain {
@@ -69,6 +79,12 @@ std::vector<Domain> ServedDomains(const v1::VirtualServiceSpec& spec, Issues& is
   return Domains(spec.domains(), "spec.domains", issues);
 }
 
+// Every host of `inner` is one of `outer`.
+bool Covers(const std::string& outer, const std::string& inner) {
+  if (outer == inner) return true;
+  return VisitWildcards(inner, [&outer](const std::string& wildcard) { return wildcard == outer; });
+}
+
 // What is wrong about a virtual service by itself, besides its routes.
 void CheckSpec(const v1::VirtualServiceSpec& spec, Issues& issues) {
   ServedDomains(spec, issues);
@@ -76,7 +92,20 @@ void CheckSpec(const v1::VirtualServiceSpec& spec, Issues& issues) {
   if (spec.ssl_config().secret_ref().empty()) {
     issues.Error("spec.sslConfig.secretRef", "Required", "names no secret");
   }
-  Domains(spec.ssl_config().sni_domains(), "spec.sslConfig.sniDomains", issues);
+  if (spec.ssl_config().sni_domains_size() == 0) return;
+  Issues said;
+  std::vector<Domain> domains = ServedDomains(spec, said);
+  std::vector<Domain> names = Domains(spec.ssl_config().sni_domains(), "spec.sslConfig.sniDomains", issues);
+  auto meets = [&domains](const Domain& name) {
+    return std::any_of(domains.begin(), domains.end(), [&name](const Domain& domain) {
+      return Covers(name.name, domain.name) || Covers(domain.name, name.name);
+    });
+  };
+  if (!names.empty() && !domains.empty() && std::none_of(names.begin(), names.end(), meets)) {
+    issues.Warning("spec.sslConfig.sniDomains", "SniMeetsNoDomain",
+                   "none of them is one of the domains, or covers one: no client that asks for a domain gets this "
+                   "certificate");
+  }
 }
 
 }  // namespace

@@ -105,6 +105,41 @@ TEST(SecretsTest, TheOlderKeepsAServerName) {
             "chosen by the older VirtualService default/older (ServerNameTaken)\n");
 }
 
+TEST(SecretsTest, ServerNamesThatMeetNoDomainAreSaid) {
+  World world;
+  world.Put(Read(kUpstream));
+  world.PutSecret(Pair("cert", "a.test"));
+  world.Put(Secure("v", "a.test", "cert", 1, ", sniDomains: [b.test]"));
+  EXPECT_THAT(ToText(world.ReportOf("VirtualService default/v")), HasSubstr("(SniMeetsNoDomain)"));
+  world.Put(Secure("v", "a.test", "cert", 1, ", sniDomains: [b.test, '*.test']"));
+  EXPECT_THAT(ToText(world.ReportOf("VirtualService default/v")), Not(HasSubstr("SniMeetsNoDomain")));
+}
+
+TEST(SecretsTest, ALastGoodSecretThatIsNotGoodIsNotTaken) {
+  World world;
+  translator::Changes changes;
+  changes.last_good_secrets.emplace_back(
+      model::DataKey{"default", "cert"},
+      Data("cert", {{"tls.crt", PairFor("a.test").certificate}, {"tls.key", PairFor("other").key}}));
+  world.Put(Read(kUpstream));
+  world.Put(Secure("v", "a.test", "cert"));
+  world.Apply(changes);
+  EXPECT_EQ(Body(world, "a.test"), "");
+}
+
+TEST(SecretsTest, OnlyWhatIsGoodIsToldAsGood) {
+  World world;
+  EXPECT_EQ(world.PutSecret(Pair("cert", "a.test")).last_good_secrets.size(), 1u);
+  EXPECT_THAT(world.PutSecret(Pair("cert", "a.test")).last_good_secrets, IsEmpty());
+  EXPECT_THAT(
+      world.PutSecret(Data("cert", {{"tls.crt", PairFor("a.test").certificate}, {"tls.key", PairFor("other").key}}))
+          .last_good_secrets,
+      IsEmpty());
+  const auto gone = world.RemoveSecret("cert").last_good_secrets;
+  ASSERT_EQ(gone.size(), 1u);
+  EXPECT_EQ(gone[0].second, nullptr);
+}
+
 TEST(SecretsTest, UpstreamSecretsTravelBySds) {
   World world;
   world.Put(

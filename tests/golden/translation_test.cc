@@ -151,6 +151,17 @@ TEST(TranslationTest, AWrongConditionAnswers500ForWhatItMayHaveMeant) {
   EXPECT_THAT(ToText(world.ReportOf("VirtualService default/v")), HasSubstr("spec.routes[2]: is left out"));
 }
 
+TEST(TranslationTest, WarningsOfTheFormInForceAreSaid) {
+  World world;
+  world.Put(Read(VirtualService("v", "routes: [" + RouteTo("missing") + "]")));
+  world.Put(Read(VirtualService("v",
+                                "routes: [{requestMatcher: {pathRegex: '(['}, "
+                                "singleDestination: {upstream: {name: other}}}]"),
+                 1, 2));
+  EXPECT_THAT(ToText(world.ReportOf("VirtualService default/v")),
+              HasSubstr("of the form that stays in force: there is no upstream \"default/missing\""));
+}
+
 TEST(TranslationTest, AFunctionThatSetsThePathTakesNoPrefixRewrite) {
   World world;
   world.ApplyText(
