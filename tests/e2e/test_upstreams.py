@@ -6,6 +6,7 @@ import ssl
 import pytest
 
 from harness.config import prefix, to, upstream, virtual_service
+from harness.waiting import wait_for
 
 
 @pytest.fixture
@@ -167,6 +168,63 @@ def test_http2_over_tls_to_the_upstream(gloo, h2_backend, serve, authority, tmp_
     host = serve({"hosts": [host_of(backend.port)], "http2": True,
                   "tls": {"caSecretRef": f"{name}-ca", "sni": "h2.inside"}})
     assert gloo.wait_status(host).json()["protocol"] == "HTTP/2"
+
+
+ODD_UPSTREAMS = [
+    {"tls": True, "hosts": [{"addr": "odd.test", "port": 443}]},
+    {"tls": {"sni": "10.0.0.1"}, "hosts": [{"addr": "10.0.0.1", "port": 443}]},
+    {"tls": {"sni": "A.Test."}, "hosts": [{"addr": "::1", "port": 443}, {"addr": "[0::2]", "port": 443}]},
+    {"tls": {"sni": "a b"}, "hosts": [{"addr": "10.0.0.1", "port": 443}]},
+    {"tls": {"insecureSkipVerify": True}, "hosts": [{"addr": "10.0.0.1", "port": 443}]},
+    {"tls": {"sni": "x.test", "caSecretRef": "nobody", "clientCertSecretRef": "nobody"},
+     "hosts": [{"addr": "10.0.0.1", "port": 443}]},
+    {"hosts": [{"addr": "::1", "port": 80}, {"addr": "0:0::1", "port": 80}]},
+    {"hosts": [{"addr": "::ffff:10.0.0.1", "port": 1}]},
+    {"hosts": [{"addr": "0.0.0.0", "port": 65535, "weight": 4294967295}]},
+    {"hosts": [{"addr": "a" * 63 + ".test", "port": 80}], "dnsRefreshRate": "0.000000001s"},
+    {"hosts": [{"addr": "a.test", "port": 80}], "dnsRefreshRate": "315576000000s", "enableIpv6": True, "http2": True},
+    {"hosts": [{"addr": "a.test", "port": 80}], "dnsRefreshRate": "-1s"},
+]
+ODD_TIMEOUTS = ["1ns", "0s", "0.000000001s", "315576000000s", "-1s", "1h", "9999999999999s"]
+ODD_ROUTES = [
+    {"timeout": "0s"}, {"timeout": "315576000000s"}, {"timeout": "0.000000001s"},
+    {"retries": {"attempts": 0}}, {"retries": {"attempts": 4294967295, "perTryTimeout": "0s"}},
+    {"retries": {"attempts": 2, "perTryTimeout": "315576000000s", "retryOn": ["5xx"]}},
+    {"addRequestHeaders": [{"key": "x-%", "value": "%"}]},
+    {"addRequestHeaders": [{"key": "x-a", "value": "a\nb"}]},
+    {"addRequestHeaders": [{"key": "x-a", "value": "%REQ(x)% %DOWNSTREAM_"}]},
+    {"addResponseHeaders": [{"key": ":status", "value": "1"}]},
+    {"removeRequestHeaders": ["host", "x-a", ""]},
+]
+ODD_MATCHERS = [
+    {"pathPrefix": "/%"}, {"pathExact": "/caf\u00e9"}, {"pathRegex": "(?P<a>x)(?i)"}, {"pathRegex": ""},
+    {"pathRegex": "a{1000}"}, {"pathPrefix": "/", "headers": {":path": "/", ":method": "GET", "x_y": ""}},
+    {"pathPrefix": "/", "headers": {"x": {"regex": ""}}, "verbs": ["GET", "get", "X|Y"]},
+    {"pathPrefix": "/", "queryParams": {"%20": "a&b", "a=b": {"regex": ".*"}}},
+]
+
+
+def test_nothing_that_a_user_writes_is_refused_by_envoy(new_gateway, echo):
+    """Odd values become statuses or work; Envoy itself never says no."""
+    gateway = new_gateway().start()
+    routes = []
+    for i, spec in enumerate(ODD_UPSTREAMS):
+        gateway.config.write(f"u{i}.yaml", upstream(f"u{i}", spec=spec))
+        routes.append(prefix(f"/u{i}", to(f"u{i}")))
+    for i, timeout in enumerate(ODD_TIMEOUTS):
+        gateway.config.write(f"t{i}.yaml", upstream(f"t{i}", echo.port, connectionTimeout=timeout))
+        routes.append(prefix(f"/t{i}", to(f"t{i}")))
+    gateway.config.write("all.yaml", upstream("echo", echo.port), virtual_service("all", "all.test", routes))
+    for i, extensions in enumerate(ODD_ROUTES):
+        gateway.config.write(f"r{i}.yaml", virtual_service(
+            f"r{i}", f"r{i}.test", [prefix("/", to("echo"), extensions=extensions), prefix("/x", to("echo"))]))
+    for i, matcher in enumerate(ODD_MATCHERS):
+        gateway.config.write(f"m{i}.yaml", virtual_service(
+            f"m{i}", f"m{i}.test", [{"requestMatcher": matcher, **to("echo")}, prefix("/x", to("echo"))]))
+    gateway.config.write("last.yaml", virtual_service("last", "last.test", [prefix("/", to("echo"))]))
+    gateway.wait_status("last.test")
+    wait_for(lambda: all(client["converged"] for client in gateway.clients()), "Envoy to have taken all")
+    assert [client["lastError"] for client in gateway.clients() if client["nacks"]] == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 // snapshot on the way holds all that it refers to.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -30,15 +31,15 @@ std::string Header(const std::string& kind, const std::string& ns, const std::st
          "}\nspec:\n";
 }
 
-std::string Upstream(Random& random, const std::string& name) {
-  std::string text = Header("Upstream", "default", name);
+std::string Upstream(Random& random, const std::string& ns, const std::string& name) {
+  std::string text = Header("Upstream", ns, name);
   if (random.OneIn(12))
     return text + "  type: static\n  spec: {hosts: [{addr: 10.0.0.1, port: 70000}]}\n";  // wrong by itself
   text += "  type: static\n  spec:\n    hosts: [{addr: " + random.Of<std::string>({"10.0.0.1", "10.0.0.2", "a.test"}) +
           ", port: 80}]\n";
   if (random.OneIn(4)) text += "    http2: true\n";
   if (random.OneIn(3)) {
-    text += "    tls: {sni: a.test, caSecretRef: " + random.Of<std::string>({"s0", "s1", "s2"});
+    text += "    tls: {sni: a.test, caSecretRef: " + random.Of<std::string>({"s0", "s1", "s2", "other/s0"});
     if (random.OneIn(2)) text += ", clientCertSecretRef: " + random.Of<std::string>({"s0", "s1"});
     text += "}\n";
   }
@@ -53,7 +54,7 @@ std::string Upstream(Random& random, const std::string& name) {
 }
 
 std::string Destination(Random& random) {
-  std::string upstream = random.Of<std::string>({"u0", "u1", "u2", "u3", "missing"});
+  std::string upstream = random.Of<std::string>({"u0", "u1", "u2", "u3", "missing", "other/u0"});
   if (random.OneIn(2)) return "{upstream: {name: " + upstream + "}}";
   return "{function: {upstreamName: " + upstream + ", functionName: " + random.Of<std::string>({"f0", "f1", "f2"}) +
          "}}";
@@ -110,7 +111,8 @@ std::string VirtualService(Random& random, const std::string& name) {
 
 std::string Role(Random& random, const std::string& ns, const std::string& name) {
   std::string text = Header("Role", ns, name) + "  listeners:\n";
-  text += "  - {name: http, port: " + std::to_string(8000 + random.Below(2)) + "}\n";
+  text += "  - {name: http, port: " + std::to_string(8000 + random.Below(2)) + (random.OneIn(6) ? ", tls: true" : "") +
+          "}\n";
   if (random.OneIn(2)) text += "  - {name: https, port: 8443, tls: true}\n";
   if (random.OneIn(3))
     text += "  - {name: second, port: 9000, tls: " + random.Of<std::string>({"true", "false"}) + "}\n";
@@ -144,14 +146,16 @@ void Change(Random& random, int step, translator::Changes* changes) {
   int what = random.Below(20);
   if (what < 4) {
     std::string name = random.Of<std::string>({"s0", "s1", "s2", "s3"});
-    changes->secrets.emplace_back(model::DataKey{"default", name}, random.OneIn(5) ? nullptr : Secret(random, name));
+    std::string ns = random.OneIn(5) ? "other" : "default";
+    changes->secrets.emplace_back(model::DataKey{ns, name}, random.OneIn(5) ? nullptr : Secret(random, name));
     return;
   }
   model::ObjectKey key;
   std::string text;
   if (what < 10) {
-    key = Key(model::Kind::kUpstream, "default", random.Of<std::string>({"u0", "u1", "u2", "u3"}));
-    text = Upstream(random, key.name);
+    key = Key(model::Kind::kUpstream, random.OneIn(5) ? "other" : "default",
+              random.Of<std::string>({"u0", "u1", "u2", "u3"}));
+    text = Upstream(random, key.ns, key.name);
   } else if (what < 18) {
     key = Key(model::Kind::kVirtualService, "default", random.Of<std::string>({"v0", "v1", "v2", "v3", "v4", "v5"}));
     text = VirtualService(random, key.name);
@@ -197,6 +201,59 @@ TEST_P(IncrementalTest, EqualsTranslationFromNothing) {
     }
     ASSERT_EQ(world.Dump(), from_nothing.Dump()) << "step " << step;
     ASSERT_EQ(world.translator().Roles(), from_nothing.translator().Roles()) << "step " << step;
+  }
+}
+
+// What the state directory keeps is what the reports say: with it, and with what the user has now, a new start ends
+// where the first run has come to.
+TEST_P(IncrementalTest, ARestartWithWhatWasGoodChangesNothing) {
+  Random random(GetParam() + 1000);
+  World world;
+  std::map<model::ObjectKey, model::ObjectPtr> good;
+  std::map<model::DataKey, model::NamedDataPtr> good_secrets;
+  std::map<model::ObjectKey, translator::Entry> now;
+  std::map<model::DataKey, model::NamedDataPtr> secrets;
+  for (int step = 1; step <= 200; ++step) {
+    translator::Changes changes;
+    Change(random, step, &changes);
+    for (const auto& [key, entry] : changes.objects) {
+      if (entry) {
+        now[key] = *entry;
+      } else {
+        now.erase(key);
+        good.erase(key);
+      }
+    }
+    for (const auto& [key, data] : changes.secrets) {
+      if (data != nullptr) {
+        secrets[key] = data;
+      } else {
+        secrets.erase(key);
+      }
+    }
+    translator::Result result = world.Apply(changes);
+    for (const translator::Report& report : result.reports) {
+      if (report.last_good != nullptr) good[report.key] = report.last_good;
+    }
+    for (const auto& [key, data] : result.last_good_secrets) {
+      if (data != nullptr) {
+        good_secrets[key] = data;
+      } else {
+        good_secrets.erase(key);
+      }
+    }
+    if (step % 10 != 0) continue;
+    World restarted;
+    translator::Changes kept;
+    for (const auto& [key, object] : good) kept.objects.emplace_back(key, translator::Entry{object, {}, object});
+    for (const auto& [key, data] : good_secrets) kept.last_good_secrets.emplace_back(key, data);
+    restarted.Apply(kept);
+    translator::Changes told;
+    for (const auto& [key, entry] : now) told.objects.emplace_back(key, entry);
+    for (const auto& [key, data] : secrets) told.secrets.emplace_back(key, data);
+    restarted.Apply(told);
+    ASSERT_EQ(restarted.violations(), std::vector<std::string>()) << "step " << step;
+    ASSERT_EQ(restarted.Dump(), world.Dump()) << "step " << step;
   }
 }
 
