@@ -21,28 +21,61 @@ using envoy::config::route::v3::RouteMatch;
 constexpr std::string_view kEventPath = "/events";
 constexpr std::string_view kEventHeaders[] = {"ce-type", "x-event-type"};
 
-// What listeners make of every path before routes are tried makes some paths impossible.
-void WarnOfPath(std::string_view path, std::string_view field, Issues& issues) {
-  auto never = [&](std::string_view why) {
-    issues.Warning(field, "PathNeverSeen", Cat(JsonQuote(path), " never matches: ", why));
-  };
-  std::string lower = Lower(path);
-  auto holds = [&lower](std::string_view part) { return lower.find(part) != std::string::npos; };
-  auto ends = [&lower](std::string_view part) {
-    return lower.size() >= part.size() && std::string_view(lower).substr(lower.size() - part.size()) == part;
-  };
-  bool outside = std::any_of(path.begin(), path.end(), [](char c) {
-    return static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7f;
-  });
-  if (outside) {
-    never("the path of a request holds no spaces and nothing beyond ASCII; write %20 and the like");
-  } else if (holds("//")) {
-    never("slashes that follow each other become one before routes are tried");
-  } else if (holds("/./") || holds("/../") || (field == "pathExact" && (ends("/.") || ends("/..")))) {
-    never("\".\" and \"..\" are resolved before routes are tried");
-  } else if (holds("%2f") || holds("%5c") || holds("\\")) {
-    never("a slash that is written in another way becomes a plain one before routes are tried");
+int HexValue(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c |= 0x20;
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// The byte that an escape (%41) at this place stands for; -1 where there is none.
+int Escaped(std::string_view path, size_t at) {
+  if (path[at] != '%' || path.size() - at < 3) return -1;
+  const int high = HexValue(path[at + 1]);
+  const int low = HexValue(path[at + 2]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+bool IsUnreserved(int byte) {
+  return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || byte == '-' ||
+         byte == '.' || byte == '_' || byte == '~';
+}
+
+// Why no request has a path that is (`exact`) or begins with this one; empty where it may. Listeners bring every path
+// into one form before routes are tried: see their limits in role_unit.cc.
+std::string WhyNeverSeen(std::string_view path, bool exact) {
+  for (size_t i = 0; i < path.size(); ++i) {
+    const char c = path[i];
+    if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7f) {
+      return "the path of a request holds no spaces and nothing beyond ASCII; write %20 and the like";
+    }
+    if (std::string_view("\"<>^`{|}").find(c) != std::string_view::npos) {
+      constexpr char kHex[] = "0123456789ABCDEF";
+      const char escape[] = {'%', kHex[c >> 4], kHex[c & 15], '\0'};
+      return Cat(JsonQuote(std::string_view(&c, 1)), " is made ", escape, " before routes are tried; write ", escape);
+    }
+    const int escaped = Escaped(path, i);
+    if (escaped == '/' || escaped == '\\' || c == '\\') {
+      return "a slash that is written in another way becomes a plain one before routes are tried";
+    }
+    if (escaped == 0) return "requests with %00 are refused";
+    if (IsUnreserved(escaped)) {
+      const char plain = static_cast<char>(escaped);
+      return Cat(path.substr(i, 3), " is made ", JsonQuote(std::string_view(&plain, 1)),
+                 " before routes are tried; write it so");
+    }
   }
+  auto ends = [&path](std::string_view part) {
+    return path.size() >= part.size() && path.substr(path.size() - part.size()) == part;
+  };
+  // Two slashes that are the whole path stay.
+  if (path != "//" && path.find("//") != std::string_view::npos) {
+    return "slashes that follow each other become one before routes are tried";
+  }
+  if (path.find("/./") != std::string_view::npos || path.find("/../") != std::string_view::npos ||
+      (exact && (ends("/.") || ends("/..")))) {
+    return "\".\" and \"..\" are resolved before routes are tried";
+  }
+  return "";
 }
 
 void CheckPath(std::string_view path, std::string_view field, Issues& issues) {
@@ -51,8 +84,8 @@ void CheckPath(std::string_view path, std::string_view field, Issues& issues) {
   } else if (path.find_first_of("?#") != std::string_view::npos) {
     issues.Error(field, "BadPath",
                  Cat(JsonQuote(path), " must not hold a query string or fragment; use queryParams for the query"));
-  } else {
-    WarnOfPath(path, field, issues);
+  } else if (std::string why = WhyNeverSeen(path, field != "pathPrefix"); !why.empty()) {
+    issues.Warning(field, "PathNeverSeen", Cat(JsonQuote(path), " never matches: ", why));
   }
 }
 
@@ -247,6 +280,8 @@ std::vector<RouteMatch> TranslateMatcher(const v1::Route& route, Issues& issues)
 }
 
 Coverage::Conditions Coverage::ConditionsOf(const RouteMatch& match) {
+  // A user may match :method as a header, by any regular expression.
+  constexpr char kVerbs[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ|";
   Conditions out;
   for (const HeaderMatcher& header : match.headers()) {
     if (header.name() == ":method" && header.has_string_match() && out.verbs.empty()) {
@@ -256,7 +291,7 @@ Coverage::Conditions Coverage::ConditionsOf(const RouteMatch& match) {
         out.verbs.insert(text.exact());
         continue;
       }
-      if (text.has_safe_regex()) {
+      if (text.has_safe_regex() && text.safe_regex().regex().find_first_not_of(kVerbs) == std::string::npos) {
         std::string_view rest = text.safe_regex().regex();
         while (true) {
           size_t bar = rest.find('|');

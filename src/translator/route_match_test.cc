@@ -152,6 +152,7 @@ TEST(CoverageTest, WhoeverAsksForLessTakesAll) {
   EXPECT_FALSE(covered("path_prefix: '/a' verbs: 'GET'", "path_exact: '/ab' verbs: 'POST'"));
   EXPECT_FALSE(covered("path_prefix: '/a' verbs: 'GET'", "path_exact: '/ab'"));
   EXPECT_TRUE(covered("path_regex: '/a+' verbs: 'GET' verbs: 'PUT'", "path_regex: '/a+' verbs: 'PUT' " + gold));
+  EXPECT_FALSE(covered("headers { key: ':method' value { regex: 'A(X|GET|Y)' } }", "path_prefix: '/' verbs: 'GET'"));
   // A header of some value is there; one that is absent is not.
   EXPECT_TRUE(covered("headers { key: 'x-tier' value { present: true } }", "path_prefix: '/' " + gold));
   EXPECT_FALSE(covered("headers { key: 'x-tier' value { present: false } }", "path_prefix: '/' " + gold));
@@ -159,14 +160,28 @@ TEST(CoverageTest, WhoeverAsksForLessTakesAll) {
 }
 
 TEST(RouteMatchTest, APathThatNoRequestHasIsAWarning) {
-  for (const char* path : {"/x//y", "/x/../y", "/x/./y", "/h%2fi", "/a b", "/h%5Ci", "/caf\xc3\xa9"}) {
+  for (const char* path : {"/x//y", "/x/../y", "/x/./y", "/h%2fi", "/a b", "/h%5Ci", "/caf\xc3\xa9", "/a<b", "/{id}",
+                           "/a%41", "/a%7Eb", "/x/%2e%2E/y", "/a%00", "/x///"}) {
     EXPECT_THAT(Mistakes(std::string("request_matcher { path_prefix: '") + path + "' }"),
                 ElementsAre(HasSubstr("(PathNeverSeen)")))
         << path;
   }
-  for (const char* path : {"/x/y", "/..a/b", "/a%20b", "/x/.well-known"}) {
-    EXPECT_THAT(Mistakes(std::string("request_matcher { path_exact: '") + path + "' }"), ElementsAre()) << path;
+  for (const char* path : {"/x/y", "/..a/b", "/a%20b", "/x/.well-known", "/x/...", "/a%7Bb%7D", "/a%zz", "/a%4", "/%",
+                           "/x/..;/y", "/caf%c3%a9", "//", "/a:b@c!d$e&f'g(h)i*j+k,l;m=n"}) {
+    EXPECT_THAT(Mistakes(std::string("request_matcher { path_exact: \"") + path + "\" }"), ElementsAre()) << path;
   }
+  // Only as a whole: a longer path may begin so.
+  EXPECT_THAT(Mistakes("request_matcher { path_exact: '/x/.' }"), ElementsAre(HasSubstr("(PathNeverSeen)")));
+  EXPECT_THAT(Mistakes("event_matcher { event_type: 't' path: '/x/..' }"), ElementsAre(HasSubstr("(PathNeverSeen)")));
+  EXPECT_THAT(Mistakes("request_matcher { path_prefix: '/x/.' }"), ElementsAre());
+  EXPECT_THAT(
+      Mistakes("request_matcher { path_prefix: '/{id}' }"),
+      ElementsAre("warning: requestMatcher.pathPrefix: \"/{id}\" never matches: \"{\" is made %7B before routes "
+                  "are tried; write %7B (PathNeverSeen)"));
+  EXPECT_THAT(
+      Mistakes("request_matcher { path_prefix: '/%61' }"),
+      ElementsAre("warning: requestMatcher.pathPrefix: \"/%61\" never matches: %61 is made \"a\" before routes are "
+                  "tried; write it so (PathNeverSeen)"));
 }
 
 }  // namespace

@@ -120,6 +120,42 @@ def test_a_route_that_can_never_match_is_a_warning_at_that_route(served):
     assert issues[0]["severity"] == "Warning"
 
 
+PATHS = [f"/x{character}y" for character in map(chr, range(0x21, 0x7f)) if character not in "?#/"] + [
+    "//", "/x//y", "/x///", "/x/./y", "/x/../y", "/x/.", "/x/..", "/x/...", "/x/.y", "/x/..;/y", "/x%2fy", "/x%5Cy", "/x%41y",
+    "/x%7ey", "/x%2Dy", "/x%5fy", "/x/%2e", "/x/%2E%2e/y", "/x%20y", "/x%7By", "/x%21y", "/x%3by", "/x%c3%a9y", "/x%zzy",
+    "/x%", "/x%4", "/x%00y", "/x%01y", "/x%7Fy",
+]
+
+
+def test_the_paths_that_never_match_are_those_that_envoy_changes(gloo, echo, name):
+    host = f"{name}.test"
+    mark = lambda i: {"addRequestHeaders": [{"key": "x-route", "value": f"route-{i}"}]}
+    gloo.config.write(f"{name}.yaml", upstream(name, echo.port), virtual_service(
+        name, host, [exact(path, to(name), extensions=mark(i)) for i, path in enumerate(PATHS)] + [prefix("/", to(name))]))
+    gloo.wait_status(host)
+    # Some come by in another spelling only, and with ".." even from one that is a dead end itself.
+    spellings = {"/x/..;/y": "/x/%2e%2E;/y"}
+    never = set()
+    for i, path in enumerate(PATHS):
+        response = gloo.get(host, spellings.get(path, path))
+        if response.status != 200 or response.json()["headers"].get("x-route") != f"route-{i}":
+            never.add(path)
+    status = gloo.wait_state("VirtualService", name, "WARNING")
+    said = {PATHS[int(issue["path"].split("[")[1].split("]")[0])] for issue in status["issues"]
+            if issue["reason"] == "PathNeverSeen"}
+    assert said == never
+
+
+def test_a_header_that_is_never_seen_is_one_that_envoy_refuses(gloo, echo, name):
+    host = f"{name}.test"
+    gloo.config.write(f"{name}.yaml", upstream(name, echo.port), virtual_service(
+        name, host, [prefix("/a", to(name), headers={"x_tier": "gold"}), prefix("/", to(name))]))
+    gloo.wait_status(host)
+    assert gloo.get(host, "/a", headers={"x_tier": "gold"}).status == 400
+    status = gloo.wait_state("VirtualService", name, "WARNING", "HeaderNeverSeen")
+    assert "spec.routes[0].requestMatcher.headers" in status["issues"][0]["path"]
+
+
 def test_a_long_regex_that_our_checks_take_is_taken_by_envoy(gloo, echo, name):
     """205 instructions: over the 100 that Envoy takes unless the bootstrap says otherwise."""
     gloo.config.write(f"{name}.yaml", virtual_service(name, f"{name}.test", [
