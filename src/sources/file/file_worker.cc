@@ -56,7 +56,11 @@ void InParallel(size_t n, const Fn& fn) {
     for (size_t i = next.fetch_add(1); i < n; i = next.fetch_add(1)) fn(i);
   };
   std::vector<std::thread> others;
-  for (size_t i = 1; i < readers; ++i) others.emplace_back(work);
+  try {
+    for (size_t i = 1; i < readers; ++i) others.emplace_back(work);
+  } catch (const std::system_error&) {
+    // No more threads are to be had: those that are there do all of it.
+  }
   work();
   for (std::thread& other : others) other.join();
 }
