@@ -1,7 +1,6 @@
 #include "bootstrap/control_plane.h"
 
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <tuple>
@@ -14,19 +13,21 @@
 #include "bootstrap/xds_security.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "plugins/builtin.h"
+#include "sources/file/system_authorities.h"
+#include "translator/checks/certificates.h"
 #include "translator/names.h"
 
 namespace gloo::bootstrap {
 
 namespace {
 
-// Where systems keep the authorities that they trust; empty where none of these is there.
-std::string FindSystemAuthorities() {
-  for (const char* path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
-    if (access(path, R_OK) == 0) return path;
-  }
-  return "";
+// What somebody names must be good; what the system happens to have is checked when an upstream needs it.
+absl::StatusOr<std::string> ReadAuthorities(const std::string& path) {
+  absl::StatusOr<std::string> text = sources::file::ReadSystemAuthorities(path);
+  absl::Status status = text.status();
+  if (status.ok() && !path.empty()) status = checks::CheckCaBundle(*text);
+  if (status.ok()) return text;
+  return absl::InvalidArgumentError(StrCat("--system-ca-file ", path, ": ", std::string(status.message())));
 }
 
 std::vector<RoleListener> ListenersOf(const snapshot::Snapshot* snapshot) {
@@ -60,11 +61,12 @@ absl::Status ControlPlane::Init(const Settings& s) {
   metrics_->gauge("gloo_info", "The version of this control plane.", {{"version", kVersion}}).Set(1);
   loop_ = runtime::Loop::Create();
   plugins::AddBuiltins(registry_);
+  GLOO_ASSIGN_OR_RETURN(std::string authorities, ReadAuthorities(s.system_ca_file));
   translator_ = std::make_unique<translator::Translator>(
       registry_, translator::Settings{.bind_address = s.bind_address,
                                       .http_port = s.http_port,
                                       .https_port = s.https_port,
-                                      .system_authorities = FindSystemAuthorities()});
+                                      .system_authorities = std::move(authorities)});
   xds::ServerOptions options{
       .address = StrCat(s.xds_address.find(':') == std::string::npos ? s.xds_address : StrCat("[", s.xds_address, "]"),
                         ":", s.xds_port),

@@ -211,6 +211,10 @@ void AddControlPlaneFlags(CLI::App& app, Settings& s) {
   Flag(app, "secrets-dir", s.secrets_dir, "Folder of secrets: NAME/KEY files, or NAME.yaml")->group("Folders");
   Flag(app, "artifacts-dir", s.artifacts_dir, "Folder of artifacts: NAME/KEY files, or NAME.yaml")->group("Folders");
 
+  Flag(app, "system-ca-file", s.system_ca_file,
+       "Certificate authorities (PEM) that upstreams trust which name none; read at start [default: the system's]")
+      ->group("Folders");
+
   Flag(app, "bind-address", s.bind_address, "IP address that Envoy's listeners bind to")->group("Listeners");
   Flag(app, "http-port", s.http_port, "Port for plain HTTP; 0: any free one (`gloo up` only)")->group("Listeners");
   Flag(app, "https-port", s.https_port, "Port for HTTPS; 0: any free one (`gloo up` only)")->group("Listeners");

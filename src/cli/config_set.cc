@@ -17,6 +17,7 @@
 #include "sources/file/data_index.h"
 #include "sources/file/names.h"
 #include "sources/file/read_file.h"
+#include "sources/file/system_authorities.h"
 
 namespace gloo::cli {
 namespace {
@@ -260,7 +261,9 @@ ConfigSet::Checked ConfigSet::Check() const {
   std::sort(checked.entries.begin(), checked.entries.end(),
             [](const Entry& a, const Entry& b) { return a.key < b.key; });
 
-  translator::Translator translator(registry_, translator::Settings());
+  translator::Settings settings;
+  settings.system_authorities = sources::file::ReadSystemAuthorities("").value_or("");
+  translator::Translator translator(registry_, std::move(settings));
   translator::Result result = translator.Apply(changes);
   for (auto& [role, delta] : result.deltas) {
     for (snapshot::ResourcePtr& resource : delta.upserts) {

@@ -146,6 +146,9 @@ class Translator::Impl {
 
   const Registry& registry_;
   const Settings settings_;
+  // As Envoys get them; null where there are none, with why.
+  snapshot::ResourcePtr system_authorities_;
+  std::string system_authorities_error_;
 
   absl::node_hash_map<model::ObjectKey, UpstreamNode> upstreams_;
   absl::node_hash_map<model::ObjectKey, VirtualServiceNode> virtual_services_;

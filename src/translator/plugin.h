@@ -32,8 +32,8 @@ class Inputs {
   // kCertificateAuthority: key `ca.crt`; kKeyPair: `tls.crt` and `tls.key`.
   enum class SecretUse { kCertificateAuthority, kKeyPair };
   virtual std::string SecretResource(std::string_view name, SecretUse use, std::string_view field, Issues& issues) = 0;
-  // The file of the authorities that the system trusts; empty where it has none.
-  virtual const std::string& SystemAuthorities() const = 0;
+  // Likewise the certificate authorities of the system. Envoys get them from here: what files they have is not known.
+  virtual std::string SystemAuthorities(std::string_view field, Issues& issues) = 0;
 };
 
 // Typed per-filter configuration of a route or of a weighted destination, by filter name.

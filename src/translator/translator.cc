@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "translator/checks/certificates.h"
 #include "translator/impl.h"
 #include "translator/names.h"
 #include "translator/text.h"
@@ -38,6 +39,15 @@ snapshot::Delta Translator::UnknownRole(const std::string& role) const {
 
 Translator::Impl::Impl(const Registry& registry, Settings settings)
     : registry_(registry), settings_(std::move(settings)) {
+  if (settings_.system_authorities.empty()) {
+    system_authorities_error_ = "were not found where the control plane runs";
+  } else if (absl::Status status = checks::CheckCaBundle(settings_.system_authorities); !status.ok()) {
+    system_authorities_error_ = Cat("cannot be used: ", std::string(status.message()));
+  } else {
+    model::NamedData data;
+    data.data.emplace("ca.crt", settings_.system_authorities);
+    system_authorities_ = AuthorityResource(UpstreamSecretName("system", {"system", "authorities"}), data);
+  }
   dirty_role_names_.insert(std::string(kDefaultRole));
 }
 

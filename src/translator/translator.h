@@ -23,8 +23,8 @@ struct Settings {
   std::string bind_address = "0.0.0.0";
   uint32_t http_port = 8080;
   uint32_t https_port = 8443;  // 0: none
-  // The file of the authorities that the system trusts; empty: there is none.
-  std::string system_authorities = "/etc/ssl/certs/ca-certificates.crt";
+  // Certificate authorities (PEM) that upstreams trust which name none; empty: there are none.
+  std::string system_authorities;
 };
 
 // What is known of one object.

@@ -157,7 +157,16 @@ class RecordingInputs final : public translator::Inputs {
     return resource->ref.name;
   }
 
-  const std::string& SystemAuthorities() const override { return impl_.settings().system_authorities; }
+  std::string SystemAuthorities(std::string_view field, Issues& issues) override {
+    if (impl_.system_authorities_ == nullptr) {
+      issues.Warning(field, "NoSystemCertificates",
+                     Cat("the system's certificate authorities ", impl_.system_authorities_error_,
+                         "; the upstream is not served: see --system-ca-file, or name a secret with \"ca.crt\""));
+      return "";
+    }
+    secrets_.push_back(impl_.system_authorities_);
+    return impl_.system_authorities_->ref.name;
+  }
 
   std::vector<snapshot::ResourcePtr>& secrets() { return secrets_; }
 

@@ -75,6 +75,10 @@ HERE = ["--config-dir", "."]
         (["up", *HERE, "--envoy", "/no/such/envoy"], {},
          "there is no program at /no/such/envoy: give Envoy's binary with --envoy PATH"),
         (["up", *HERE, "--settings", "/no/such/file"], {}, "cannot read the settings file /no/such/file"),
+        (["up", *HERE, "--system-ca-file", "/no/such/file"], {}, "--system-ca-file /no/such/file: there is no such file"),
+        (["serve", *HERE, "--system-ca-file", "/etc/passwd"], {},
+         "--system-ca-file /etc/passwd: the CA bundle holds no certificate; PEM text with -----BEGIN CERTIFICATE----- is "
+         "needed"),
         (["up", *HERE, "more"], {}, '"more" belongs to no flag; see gloo up --help'),
         (["upp"], {}, 'unknown verb "upp"; did you mean "up"?'),
     ],

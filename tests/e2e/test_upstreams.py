@@ -136,6 +136,26 @@ def test_tls_verifies_an_address(gloo, backends, serve, authority, tmp_path, nam
     gloo.wait_status(host, "/", status)
 
 
+def test_tls_trusts_the_authorities_of_the_system(new_gateway, backends, authority, ca_file, tmp_path):
+    from harness.certs import Authority
+
+    def backend(name, issuer):
+        folder = tmp_path / name
+        folder.mkdir()
+        return backends(name, tls=server_tls(issuer.issue("secure.inside"), folder))
+
+    gateway = new_gateway(args=["--system-ca-file", ca_file]).start()
+    for name, issuer in (("known", authority), ("stranger", Authority("stranger"))):
+        spec = {"hosts": [host_of(backend(name, issuer).port)], "tls": {"sni": "secure.inside"}}
+        gateway.config.write(f"{name}.yaml", upstream(name, spec=spec),
+                             virtual_service(name, f"{name}.test", [prefix("/", to(name))]))
+    gateway.wait_status("known.test")
+    gateway.wait_status("stranger.test", "/", 503)
+    gateway.wait_state("Upstream", "stranger", "ACCEPTED")
+    # The many certificates are no part of what the admin endpoint shows.
+    assert "BEGIN CERTIFICATE" not in gateway.admin("/snapshot").text
+
+
 def test_a_new_ca_is_taken_up(gloo, backends, serve, authority, tmp_path, name):
     from harness.certs import Authority
 

@@ -140,6 +140,32 @@ TEST(SecretsTest, OnlyWhatIsGoodIsToldAsGood) {
   EXPECT_EQ(gone[0].second, nullptr);
 }
 
+constexpr char kVerifiedUpstream[] =
+    "{kind: Upstream, apiVersion: gloo.solo.io/v1, metadata: {name: u}, spec: {type: static, "
+    "spec: {hosts: [{addr: a.test, port: 443}], tls: true}}}";
+constexpr char kRouteToIt[] =
+    "{kind: VirtualService, apiVersion: gloo.solo.io/v1, metadata: {name: v}, "
+    "spec: {routes: [{singleDestination: {upstream: {name: u}}}]}}";
+
+TEST(SecretsTest, TheAuthoritiesOfTheSystemTravelBySds) {
+  World world;
+  world.Put(Read(kVerifiedUpstream));
+  world.Put(Read(kRouteToIt));
+  ASSERT_THAT(world.Names(snapshot::Type::kSecret), ElementsAre(StartsWith("system:")));
+  EXPECT_GT(world.Names(snapshot::Type::kSecret)[0].size(), 255u);
+  world.Remove({model::Kind::kVirtualService, "default", "v"});
+  EXPECT_THAT(world.Names(snapshot::Type::kSecret), IsEmpty());
+}
+
+TEST(SecretsTest, WithoutAuthoritiesOfTheSystemTheUpstreamSaysSo) {
+  World world(translator::Settings{.system_authorities = "nonsense"});
+  world.Put(Read(kVerifiedUpstream));
+  world.Put(Read(kRouteToIt));
+  EXPECT_THAT(ToText(world.ReportOf("Upstream default/u")),
+              HasSubstr("spec.spec.tls.caSecretRef: the system's certificate authorities cannot be used: "));
+  EXPECT_THAT(world.Names(snapshot::Type::kCluster), IsEmpty());
+}
+
 TEST(SecretsTest, UpstreamSecretsTravelBySds) {
   World world;
   world.Put(

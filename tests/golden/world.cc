@@ -49,6 +49,25 @@ KeyPair MakePair(const std::string& name) {
   return {Drain(certificate_text), Drain(key_text)};
 }
 
+// Of nobody: what upstreams trust that name no authority.
+constexpr char kSystemAuthority[] = R"(-----BEGIN CERTIFICATE-----
+MIIBjDCCATOgAwIBAgIURwSziBo7lcFzoK0bAs90JIpUOAYwCgYIKoZIzj0EAwIw
+GzEZMBcGA1UEAwwQZ29sZGVuIGF1dGhvcml0eTAgFw0yNjExMjUxOTU2NThaGA8y
+MTI2MTEwMTE5NTY1OFowGzEZMBcGA1UEAwwQZ29sZGVuIGF1dGhvcml0eTBZMBMG
+ByqGSM49AgEGCCqGSM49AwEHA0IABFfAD4irrQ/+oF7wo2ZP7oTqmG1e91QcLVvK
+V2oOwFNDRKwlXj8RoeRc6gqoTacPKEgIV9IAfoMmks5caSwXA4CjUzBRMB0GA1Ud
+DgQWBBSEmeQTzHmbn66KWk/4Qr4CoBE8qzAfBgNVHSMEGDAWgBSEmeQTzHmbn66K
+Wk/4Qr4CoBE8qzAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0cAMEQCIBjR
+bjfTGs43cpuhvSnW/SzNy3kkkLNL4S3YdWEUptssAiB/qE6mYDvb15aVUIux01EN
+OwbScMm3xeGc3PQtG9LQXg==
+-----END CERTIFICATE-----
+)";
+
+translator::Settings WithAuthorities(translator::Settings settings) {
+  if (settings.system_authorities.empty()) settings.system_authorities = kSystemAuthority;
+  return settings;
+}
+
 }  // namespace
 
 const translator::Registry& Builtins() {
@@ -91,7 +110,7 @@ model::NamedDataPtr Data(const std::string& name, std::map<std::string, std::str
   return data;
 }
 
-World::World(translator::Settings settings) : translator_(Builtins(), std::move(settings)) {}
+World::World(translator::Settings settings) : translator_(Builtins(), WithAuthorities(std::move(settings))) {}
 
 translator::Result World::Apply(const translator::Changes& changes) {
   translator::Result result = translator_.Apply(changes);

@@ -198,20 +198,11 @@ class StaticPlugin final : public translator::UpstreamPlugin {
                                                                   : tls::SubjectAltNameMatcher::IP_ADDRESS);
       matcher->mutable_matcher()->set_exact(name);
     }
-    if (written.ca_secret_ref().empty()) {
-      // Envoy refuses a cluster with a file that is not there.
-      if (inputs.SystemAuthorities().empty()) {
-        issues.Warning("caSecretRef", "NoSystemCertificates",
-                       "the system has no certificate authorities; the upstream is not served: install "
-                       "ca-certificates and start again, or name a secret with \"ca.crt\"");
-        return false;
-      }
-      validation.mutable_trusted_ca()->set_filename(inputs.SystemAuthorities());
-      *common->mutable_validation_context() = std::move(validation);
-      return true;
-    }
+    constexpr std::string_view kField = "caSecretRef";
     std::string resource =
-        inputs.SecretResource(written.ca_secret_ref(), Inputs::SecretUse::kCertificateAuthority, "caSecretRef", issues);
+        written.ca_secret_ref().empty()
+            ? inputs.SystemAuthorities(kField, issues)
+            : inputs.SecretResource(written.ca_secret_ref(), Inputs::SecretUse::kCertificateAuthority, kField, issues);
     if (resource.empty()) return false;
     auto* combined = common->mutable_combined_validation_context();
     *combined->mutable_default_validation_context() = std::move(validation);

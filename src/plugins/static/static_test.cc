@@ -28,9 +28,13 @@ class FakeInputs final : public translator::Inputs {
     }
     return (use == SecretUse::kKeyPair ? "cert:" : "ca:") + std::string(name);
   }
-  const std::string& SystemAuthorities() const override { return system_authorities; }
+  std::string SystemAuthorities(std::string_view field, Issues& issues) override {
+    if (has_system) return "system";
+    issues.Warning(field, "NoSystemCertificates", "none");
+    return "";
+  }
 
-  std::string system_authorities;
+  bool has_system = true;
 };
 
 struct Translation {
@@ -46,16 +50,14 @@ struct Translation {
   }
 };
 
-constexpr char kAuthorities[] = "/etc/ssl/certs/ca-certificates.crt";
-
-Translation Translate(const std::string& text, const std::string& system_authorities = kAuthorities) {
+Translation Translate(const std::string& text, bool has_system = true) {
   translator::Registry registry;
   AddStatic(registry);
   StaticSpec spec;
   EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
   model::Object object;
   FakeInputs inputs;
-  inputs.system_authorities = system_authorities;
+  inputs.has_system = has_system;
   Issues issues;
   Translation out;
   out.ready = registry.upstream("static")->Translate(object, spec, inputs, &out.cluster, &out.endpoints, issues);
@@ -98,19 +100,19 @@ TEST(StaticTest, VerifiesByTheSystemsAuthoritiesAndTheName) {
   EXPECT_THAT(out.issues, ElementsAre());
   auto tls = out.Tls();
   EXPECT_EQ(tls.sni(), "a.test");
-  const auto& validation = tls.common_tls_context().validation_context();
-  EXPECT_EQ(validation.trusted_ca().filename(), kAuthorities);
+  const auto& combined = tls.common_tls_context().combined_validation_context();
+  EXPECT_EQ(combined.validation_context_sds_secret_config().name(), "system");
+  const auto& validation = combined.default_validation_context();
   EXPECT_EQ(validation.match_typed_subject_alt_names(0).matcher().exact(), "a.test");
 }
 
 TEST(StaticTest, WithoutTheSystemsAuthoritiesItIsNotServed) {
   const std::string text = "hosts { addr: 'a.test' port: 443 } ";
-  Translation out = Translate(text + "tls {}", "");
+  Translation out = Translate(text + "tls {}", false);
   EXPECT_FALSE(out.ready);
-  EXPECT_THAT(out.issues, ElementsAre(AllOf(HasSubstr("warning: tls.caSecretRef: the system has no certificate"),
-                                            HasSubstr("(NoSystemCertificates)"))));
-  EXPECT_TRUE(Translate(text + "tls { insecure_skip_verify: true }", "").ready);
-  EXPECT_TRUE(Translate(text + "tls { ca_secret_ref: 'x' }", "").ready);
+  EXPECT_THAT(out.issues, ElementsAre("warning: tls.caSecretRef: none (NoSystemCertificates)"));
+  EXPECT_TRUE(Translate(text + "tls { insecure_skip_verify: true }", false).ready);
+  EXPECT_TRUE(Translate(text + "tls { ca_secret_ref: 'x' }", false).ready);
 }
 
 TEST(StaticTest, OneAddressInTwoSpellingsIsOneHost) {
@@ -124,7 +126,11 @@ TEST(StaticTest, ANameThatIsAnAddressIsVerifiedAsOne) {
     return Translate("hosts { addr: '10.0.0.1' port: 443 } tls { sni: '" + sni + "' }").Tls();
   };
   auto matcher = [&](const std::string& sni) {
-    return verified(sni).common_tls_context().validation_context().match_typed_subject_alt_names(0);
+    return verified(sni)
+        .common_tls_context()
+        .combined_validation_context()
+        .default_validation_context()
+        .match_typed_subject_alt_names(0);
   };
   EXPECT_EQ(matcher("10.0.0.1").san_type(), SubjectAltNameMatcher::IP_ADDRESS);
   EXPECT_EQ(matcher("[0::1]").matcher().exact(), "::1");
