@@ -102,6 +102,7 @@ class RouteTranslation {
     for (int i = 0; i < route.multiple_destinations_size(); ++i) {
       const v1::WeightedDestination& part = route.multiple_destinations(i);
       IssuePath path(issues, "multipleDestinations", static_cast<size_t>(i));
+      if (!part.has_weight()) issues.Warning("", "NoWeight", "has no weight and gets nothing; write weight");
       IssuePath destination(issues, "destination");
       FilterConfigs filters;
       std::string cluster;

@@ -183,6 +183,22 @@ TEST(TranslationTest, AFunctionThatSetsThePathTakesNoPrefixRewrite) {
   EXPECT_THAT(put("keeps", "/x?y=1"), HasSubstr("must not hold a query string or fragment"));
 }
 
+TEST(TranslationTest, ADestinationWithoutWeightIsSaid) {
+  World world;
+  world.Put(Read(kUpstream));
+  auto report = [&world](const std::string& first, const std::string& second) {
+    world.Put(Read(VirtualService("v", "routes: [{multipleDestinations: [{destination: {upstream: {name: u}}" + first +
+                                           "}, {destination: {upstream: {name: u}}" + second + "}]}]")));
+    return ToText(world.ReportOf("VirtualService default/v"));
+  };
+  EXPECT_THAT(report(", weight: 1", ""),
+              HasSubstr("warning: spec.routes[0].multipleDestinations[1]: has no weight and gets nothing; write weight "
+                        "(NoWeight)"));
+  EXPECT_THAT(report(", weight: 1", ", weight: 0"), HasSubstr("ACCEPTED"));
+  // Not beside the error.
+  EXPECT_THAT(report("", ""), ::testing::Not(HasSubstr("has no weight and gets nothing")));
+}
+
 TEST(TranslationTest, TheOwnersOfAResource) {
   World world;
   world.Put(Read(kUpstream));
