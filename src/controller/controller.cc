@@ -40,6 +40,7 @@ void LogIssue(const Issue& issue) {
 Pending Pending::From(sources::Batch batch) {
   Pending out;
   out.batches = 1;
+  out.since = absl::Now();
   for (sources::ObjectEvent& event : batch.objects) out.objects.insert_or_assign(event.key, std::move(event));
   for (auto& [kind, event] : batch.data) out.data.insert_or_assign({kind, event.key}, std::move(event.data));
   for (sources::PlaceEvent& event : batch.places) {
@@ -56,6 +57,7 @@ void Pending::Merge(Pending later) {
   for (auto& [place, event] : later.places) places.insert_or_assign(place, std::move(event));
   synced.merge(later.synced);
   batches += later.batches;
+  since = std::min(since, later.since);
 }
 
 Controller::Controller(runtime::Loop& loop, runtime::Metrics& metrics, translator::Translator& translator,
@@ -89,7 +91,7 @@ void Controller::Start() {
     Remember(loaded, changes);
     has_state_ = !loaded.good.empty();
   }
-  Publish(translator_.Apply(changes));
+  Publish(translator_.Apply(changes), absl::Now());
   if (has_state_) {
     last_good_timer_ = loop_.After(options_.serve_last_good_after, [this] {
       if (serving_) return;
@@ -260,7 +262,7 @@ void Controller::Process(Pending pending) {
   metrics_.counter("gloo_units_run_total", "Units of translation that ran.").Add(static_cast<double>(result.units_run));
   spdlog::debug("translated {} objects, {} secrets and artifacts: {} units in {}", changes.objects.size(),
                 changes.secrets.size() + changes.artifacts.size(), result.units_run, absl::FormatDuration(took));
-  Publish(std::move(result));
+  Publish(std::move(result), pending.since);
   ReportPlaces(places_changed);
   if (just_synced) {
     spdlog::info("configuration complete: {} objects", known_.size());
@@ -334,13 +336,13 @@ bool Controller::IsDropped(const std::string& role) const {
   return std::find(roles.begin(), roles.end(), role) == roles.end();
 }
 
-void Controller::Publish(translator::Result result) {
+void Controller::Publish(translator::Result result, absl::Time since) {
   // Envoys first; statuses and disk are nobody's hurry.
   for (const auto& [role, delta] : result.deltas) {
     if (delta.upserts.empty() && IsDropped(role)) {
       server_.ForgetRole(role);
     } else {
-      server_.Publish(role, delta);
+      server_.Publish(role, delta, since);
     }
   }
   ReviewRefusalsSoon();

@@ -28,6 +28,8 @@ struct Pending {
   absl::flat_hash_map<std::string, sources::PlaceEvent> places;
   absl::flat_hash_set<std::string> synced;
   size_t batches = 0;
+  // When the oldest of it arrived.
+  absl::Time since = absl::InfiniteFuture();
 
   static Pending From(sources::Batch batch);
   void Merge(Pending later);
@@ -101,7 +103,7 @@ class Controller final : public sources::Sink, private xds::Observer {
   void DropUnseenData(translator::Changes& changes);
   // Whether no object defines the role any more.
   bool IsDropped(const std::string& role) const;
-  void Publish(translator::Result result);
+  void Publish(translator::Result result, absl::Time since);
   // Soon, and once for whatever many Envoys say by then: looks again at the objects that an Envoy refuses, for it may
   // be another form by now, or another Envoy.
   void ReviewRefusalsSoon();

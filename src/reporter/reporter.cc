@@ -12,25 +12,6 @@
 namespace gloo::reporter {
 namespace {
 
-v1::Status MakeStatus(const StatusReport& report) {
-  v1::Status status;
-  status.set_state(report.state);
-  status.set_reason(report.reason);
-  status.set_message(ToUtf8(report.message));
-  status.set_observed_generation(report.generation);
-  for (const Issue& issue : report.issues) {
-    v1::Status::Issue* out = status.add_issues();
-    out->set_severity(issue.severity == Severity::kError ? "Error" : "Warning");
-    out->set_reason(issue.reason);
-    out->set_path(ToUtf8(issue.path));
-    out->set_message(ToUtf8(issue.message));
-    out->set_file(ToUtf8(issue.location.file));
-    out->set_line(issue.location.line);
-    out->set_column(issue.location.column);
-  }
-  return status;
-}
-
 void SetTime(absl::Time time, google::protobuf::Timestamp* out) {
   const int64_t nanos = absl::ToUnixNanos(time);
   out->set_seconds(nanos / 1'000'000'000);
@@ -59,6 +40,25 @@ void LogIssues(const StatusReport& report) {
 }
 
 }  // namespace
+
+v1::Status MakeStatus(const StatusReport& report) {
+  v1::Status status;
+  status.set_state(report.state);
+  status.set_reason(report.reason);
+  status.set_message(ToUtf8(report.message));
+  status.set_observed_generation(report.generation);
+  for (const Issue& issue : report.issues) {
+    v1::Status::Issue* out = status.add_issues();
+    out->set_severity(issue.severity == Severity::kError ? "Error" : "Warning");
+    out->set_reason(issue.reason);
+    out->set_path(ToUtf8(issue.path));
+    out->set_message(ToUtf8(issue.message));
+    out->set_file(ToUtf8(issue.location.file));
+    out->set_line(issue.location.line);
+    out->set_column(issue.location.column);
+  }
+  return status;
+}
 
 Reporter::Reporter(state::Store* store, const sources::IssueLocator* locator, const Clock& clock,
                    runtime::Metrics& metrics)

@@ -33,6 +33,9 @@ struct StatusReport {
   model::Origin origin;
 };
 
+// The status that says so, without time and nodes.
+v1::Status MakeStatus(const StatusReport& report);
+
 // By object; nullopt: it is gone. Later updates replace earlier ones, so what waits is bounded by the objects.
 using Update = absl::flat_hash_map<model::ObjectKey, std::optional<StatusReport>>;
 

@@ -23,7 +23,11 @@ struct ServerImpl::Counters {
             metrics.counter("gloo_xds_handshakes_failed_total", "TLS handshakes of clients that failed.")),
         bytes(metrics.counter("gloo_xds_bytes_total", "Bytes of responses.")),
         ack_seconds(metrics.histogram("gloo_xds_ack_seconds", "From a response to its acknowledgement.",
-                                      runtime::LatencyBuckets())) {
+                                      runtime::LatencyBuckets())),
+        change_to_ack_seconds(metrics.histogram(
+            "gloo_change_to_ack_seconds",
+            "From the arrival of a change to an Envoy's acknowledgement of the last resource that it made.",
+            runtime::LatencyBuckets())) {
     for (int i = 0; i < snapshot::kTypeCount; ++i) {
       pushes.push_back(&metrics.counter("gloo_xds_pushes_total", "Responses sent.",
                                         {{"type", TypeLabel(static_cast<snapshot::Type>(i))}}));
@@ -49,6 +53,7 @@ struct ServerImpl::Counters {
   runtime::Counter& handshakes_failed;
   runtime::Counter& bytes;
   runtime::Histogram& ack_seconds;
+  runtime::Histogram& change_to_ack_seconds;
   std::vector<runtime::Counter*> pushes;
   int open_delta = 0;
   int open_sotw = 0;

@@ -115,14 +115,14 @@ void ServerImpl::SetReady(bool ready) {
   }
 }
 
-void ServerImpl::Publish(const std::string& name, const Delta& delta) {
+void ServerImpl::Publish(const std::string& name, const Delta& delta, absl::Time since) {
   std::unique_ptr<Role>& role = roles_[name];
   if (role == nullptr) {
     role = std::make_unique<Role>();
     role->name = name;
   }
   if (std::exchange(role->published, true)) {
-    ApplyTo(*role, delta);
+    ApplyTo(*role, delta, since);
     return;
   }
   // What its Envoys were served while nobody knew the role goes.
@@ -131,7 +131,7 @@ void ServerImpl::Publish(const std::string& name, const Delta& delta) {
     const Type type = static_cast<Type>(i);
     for (const auto& [resource, ptr] : role->snapshot.resources(type)) whole.removals.push_back({type, resource});
   }
-  ApplyTo(*role, whole);
+  ApplyTo(*role, whole, since);
 }
 
 void ServerImpl::ForgetRole(const std::string& name) {
@@ -152,7 +152,7 @@ void ServerImpl::ForgetRole(const std::string& name) {
   AskForUnknown(role, std::move(gone));
 }
 
-void ServerImpl::ApplyTo(Role& role, const Delta& delta) {
+void ServerImpl::ApplyTo(Role& role, const Delta& delta, absl::Time since) {
   absl::flat_hash_map<ResourceRef, ResourcePtr> before;
   const auto remember = [&](const ResourceRef& ref) {
     const auto& map = role.snapshot.resources(ref.type);
@@ -165,6 +165,7 @@ void ServerImpl::ApplyTo(Role& role, const Delta& delta) {
   for (const std::string& violation : violations) spdlog::error("xds: role {}: {}", role.name, violation);
   if (changed.empty()) return;
   Change change;
+  change.since = since;
   change.items.reserve(changed.upserts.size() + changed.removals.size());
   for (const ResourcePtr& r : changed.upserts) change.items.push_back({r->ref, before[r->ref], r});
   for (const ResourceRef& ref : changed.removals) change.items.push_back({ref, before[ref], nullptr});
@@ -176,7 +177,7 @@ void ServerImpl::AskForUnknown(Role& role, Delta before) {
   if (role.published || std::exchange(role.asked, true)) return;
   spdlog::warn("xds: nobody defines role \"{}\"", role.name);
   if (options_.unknown_role) before.upserts = options_.unknown_role(role.name).upserts;
-  ApplyTo(role, before);
+  ApplyTo(role, before, absl::Now());
 }
 
 const snapshot::Snapshot* ServerImpl::snapshot(const std::string& name) const {

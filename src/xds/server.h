@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
@@ -108,8 +109,9 @@ class Server {
   virtual int port() const = 0;
   // Nothing is answered before the first call with true: an Envoy that comes early waits for a complete state.
   virtual void SetReady(bool ready) = 0;
-  // Makes the role known, with or without resources.
-  virtual void Publish(const std::string& role, const snapshot::Delta& delta) = 0;
+  // Makes the role known, with or without resources. `since`: when the change that this comes from arrived.
+  virtual void Publish(const std::string& role, const snapshot::Delta& delta, absl::Time since) = 0;
+  void Publish(const std::string& role, const snapshot::Delta& delta) { Publish(role, delta, absl::Now()); }
   // Nobody defines the role any more: its Envoys, now and later, are served as those of a role that nobody published.
   virtual void ForgetRole(const std::string& role) = 0;
   // Null where the role is unknown.

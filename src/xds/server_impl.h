@@ -31,7 +31,8 @@ class ServerImpl final : public Server, private grpc::CallbackGenericService, pr
   absl::Status Start() override;
   int port() const override { return port_; }
   void SetReady(bool ready) override;
-  void Publish(const std::string& role, const snapshot::Delta& delta) override;
+  using Server::Publish;
+  void Publish(const std::string& role, const snapshot::Delta& delta, absl::Time since) override;
   void ForgetRole(const std::string& role) override;
   const snapshot::Snapshot* snapshot(const std::string& role) const override;
   std::vector<std::string> roles() const override;
@@ -56,6 +57,7 @@ class ServerImpl final : public Server, private grpc::CallbackGenericService, pr
     void OnAck(snapshot::Type type, const NamedVersions& resources, absl::Duration took) override;
     void OnNack(snapshot::Type type, const NamedVersions& resources, const std::string& message,
                 bool isolated) override;
+    void OnInForce(absl::Duration took) override;
     void OnRunnable() override { server.Pump(*this); }
     void OnServerNameRefused(const std::string& wildcard) override;
 
@@ -77,7 +79,7 @@ class ServerImpl final : public Server, private grpc::CallbackGenericService, pr
   struct Counters;
 
   // server.cc
-  void ApplyTo(Role& role, const snapshot::Delta& delta);
+  void ApplyTo(Role& role, const snapshot::Delta& delta, absl::Time since);
   // `before`: what goes when its answer comes.
   void AskForUnknown(Role& role, snapshot::Delta before = {});
   void Sweep();

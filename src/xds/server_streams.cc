@@ -69,6 +69,10 @@ void ServerImpl::Stream::OnAck(Type type, const NamedVersions& resources, absl::
   for (Observer* observer : server.observers_) observer->OnAck(client.node_id, type, resources);
 }
 
+void ServerImpl::Stream::OnInForce(absl::Duration took) {
+  server.counters_->change_to_ack_seconds.Observe(absl::ToDoubleSeconds(took));
+}
+
 void ServerImpl::Stream::OnNack(Type type, const NamedVersions& resources, const std::string& message, bool isolated) {
   ++client.nacks;
   client.last_error = message;

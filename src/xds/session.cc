@@ -6,6 +6,12 @@
 
 namespace gloo::xds {
 
+namespace {
+
+constexpr size_t kMaxPublications = 1000;
+
+}  // namespace
+
 using snapshot::ResourcePtr;
 using snapshot::ResourceRef;
 using snapshot::Type;
@@ -31,6 +37,11 @@ ResourcePtr Session::Current(Type type, const std::string& name) const {
 
 void Session::OnChange(const Change& change) {
   ++sequence_;
+  bool marked = false;
+  const auto mark = [&](Type type, const std::string& name, Entry& entry) {
+    MarkChanged(type, name, entry);
+    marked |= entry.lag->pending != 0;
+  };
   std::vector<std::string> secrets;
   for (const Change::Item& item : change.items) {
     const Type type = item.ref.type;
@@ -45,9 +56,12 @@ void Session::OnChange(const Change& change) {
       if (!s.wildcard || item.after == nullptr) continue;
       it = s.entries.try_emplace(item.ref.name).first;
     }
-    MarkChanged(type, item.ref.name, it->second);
+    mark(type, item.ref.name, it->second);
   }
-  if (!secrets.empty()) OnSecretsChanged(secrets);
+  if (!secrets.empty()) marked |= OnSecretsChanged(secrets);
+  if (publications_.size() < kMaxPublications && change.since != absl::InfinitePast() && marked) {
+    publications_.emplace_back(sequence_, change.since);
+  }
   for (const Change::Item& item : change.items) {
     if (item.after != nullptr) continue;
     if (const auto it = holds_.find(item.ref); it != holds_.end()) it->second.gone = item.before;
@@ -85,6 +99,17 @@ bool Session::settled() const {
     any |= s.active;
   }
   return any;
+}
+
+void Session::FinishPublications(bool acknowledged) {
+  while (!publications_.empty()) {
+    const auto [sequence, since] = publications_.front();
+    for (int i = 0; i < snapshot::kTypeCount; ++i) {
+      if (PendingUpTo(static_cast<Type>(i), sequence)) return;
+    }
+    publications_.pop_front();
+    if (acknowledged) events_.OnInForce(absl::Now() - since);
+  }
 }
 
 size_t Session::in_flight() const {

@@ -33,6 +33,8 @@ struct Change {
     snapshot::ResourcePtr after;
   };
   std::vector<Item> items;
+  // When what was published arrived.
+  absl::Time since = absl::InfinitePast();
 };
 
 // One message to the client.
@@ -59,6 +61,8 @@ class SessionEvents {
   // `isolated`: the response held one resource, so it is the culprit; otherwise each is offered again alone.
   virtual void OnNack(snapshot::Type type, const NamedVersions& resources, const std::string& message,
                       bool isolated) = 0;
+  // All that one publication changed for this client is in force, `took` after Change::since.
+  virtual void OnInForce(absl::Duration took) = 0;
   // A timer has made something sendable: call Next().
   virtual void OnRunnable() = 0;
   // A server name that `wildcard` would answer is answered as absent: it answers too many already.
@@ -131,6 +135,8 @@ class Session {
   void ReplaceNames(snapshot::Type type, const std::vector<std::string>& names);
   void Acknowledge(snapshot::Type type, InFlight response);
   void Refuse(snapshot::Type type, InFlight response, const std::string& message);
+  // Takes out the publications of which nothing waits any more; `acknowledged`: and tells of them.
+  void FinishPublications(bool acknowledged);
 
   // session_order.cc
   // Applies `change` to the entry's `sent`, `acked`, `lag` or `lag->maybe`, keeping count of what the client may still
@@ -166,7 +172,8 @@ class Session {
 
   // session_secrets.cc
   void AssignSecret(const std::string& name);
-  void OnSecretsChanged(const std::vector<std::string>& changed);
+  // True: something is to be sent.
+  bool OnSecretsChanged(const std::vector<std::string>& changed);
   // session_moves.cc
   // A scope that moves to other routes would answer 404 until the client has fetched them, for it asks only once it has
   // the scope. True: a mover is on its way, which makes it ask; the scope waits for that.
@@ -192,6 +199,9 @@ class Session {
   ServerNames server_names_;
   // Counts publications: says which changes came before which.
   uint64_t sequence_ = 1;
+  // Publications that changed something for this client and are not in force: sequence number and Change::since. What
+  // a client that answers too slowly makes too many is not measured.
+  std::deque<std::pair<uint64_t, absl::Time>> publications_;
   uint64_t last_nonce_ = 0;
   int next_type_ = 0;
   // Everything that a form which the client has or may have, and which is not the current one, refers to. What is in

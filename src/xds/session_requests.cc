@@ -319,6 +319,7 @@ void Session::Refuse(Type type, InFlight response, const std::string& message) {
     again(name, it->second);
     if (!s.wildcard && !it->second.subscribed) EraseEntry(type, name);
   }
+  FinishPublications(false);
   events_.OnNack(type, VersionsOf(response), message, isolated);
 }
 

@@ -12,11 +12,15 @@ void Session::AssignSecret(const std::string& name) {
   if (!server_names_.Assign(name, by, options_.max_names_of_wildcard)) events_.OnServerNameRefused(by);
 }
 
-void Session::OnSecretsChanged(const std::vector<std::string>& changed) {
+bool Session::OnSecretsChanged(const std::vector<std::string>& changed) {
   Subscription& s = sub(Type::kSecret);
   std::vector<std::string> wildcards;
+  bool marked = false;
   const auto mark = [&](const std::string& name) {
-    if (const auto it = s.entries.find(name); it != s.entries.end()) MarkChanged(Type::kSecret, it->first, it->second);
+    const auto it = s.entries.find(name);
+    if (it == s.entries.end()) return;
+    MarkChanged(Type::kSecret, it->first, it->second);
+    marked |= it->second.lag->pending != 0;
   };
   for (const std::string& name : changed) {
     mark(name);
@@ -25,15 +29,17 @@ void Session::OnSecretsChanged(const std::vector<std::string>& changed) {
     }
     if (IsWildcard(name)) wildcards.push_back(name);
   }
-  if (wildcards.empty()) return;
+  if (wildcards.empty()) return marked;
   // It may change what answers for any name below it.
   for (auto& [name, entry] : s.entries) {
     for (const std::string& wildcard : wildcards) {
       if (!Covers(wildcard, name)) continue;
       MarkChanged(Type::kSecret, name, entry);
+      marked |= entry.lag->pending != 0;
       break;
     }
   }
+  return marked;
 }
 
 }  // namespace gloo::xds

@@ -1,6 +1,7 @@
 // What is sent next.
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "xds/session_internal.h"
 
 namespace gloo::xds {
@@ -185,6 +186,8 @@ bool Session::MayRespond(const Subscription& s) const {
 }
 
 std::optional<Response> Session::Next() {
+  // What was acknowledged is known to be in force once it has been looked at here.
+  const absl::Cleanup finish = [this] { FinishPublications(true); };
   if (!foreign_.empty()) {
     auto node = foreign_.extract(foreign_.begin());
     Response response;

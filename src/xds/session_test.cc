@@ -67,8 +67,13 @@ class Harness : public SessionEvents {
   }
 
   void Publish(std::vector<ResourcePtr> upserts, std::vector<ResourceRef> removals = {}) {
+    PublishSince(absl::InfinitePast(), std::move(upserts), std::move(removals));
+  }
+  void PublishSince(absl::Time since, std::vector<ResourcePtr> upserts, std::vector<ResourceRef> removals = {}) {
     std::vector<std::string> wrong;
-    session_->OnChange(testing::Apply(snapshot_, {std::move(upserts), std::move(removals)}, &wrong));
+    Change change = testing::Apply(snapshot_, {std::move(upserts), std::move(removals)}, &wrong);
+    change.since = since;
+    session_->OnChange(change);
     EXPECT_THAT(wrong, IsEmpty());
   }
 
@@ -136,6 +141,7 @@ class Harness : public SessionEvents {
       nacks.push_back(absl::StrCat(static_cast<int>(type), " ", name, " ", message, isolated ? " isolated" : ""));
     }
   }
+  void OnInForce(absl::Duration took) override { in_force.push_back(took); }
   void OnRunnable() override { ++runnable; }
   void OnServerNameRefused(const std::string& wildcard) override { names_refused.push_back(wildcard); }
 
@@ -154,6 +160,7 @@ class Harness : public SessionEvents {
 
   Response last;
   std::vector<std::string> acks, nacks, names_refused;
+  std::vector<absl::Duration> in_force;
   std::string message;
   int runnable = 0;
 
@@ -230,6 +237,24 @@ TEST(DeltaSession, UnsubscribingFromOneNameUnderAWildcardTellsItAgain) {
   h.Unsubscribe(Type::kCluster, {"*"});
   h.Publish({Cluster("a", "2")});
   EXPECT_EQ(h.Next(), "");
+}
+
+TEST(DeltaSession, TheTimeOfAPublicationIsTakenOnceAllOfItIsInForce) {
+  Harness h;
+  h.Subscribe(Type::kCluster, {});
+  h.Subscribe(Type::kRoute, {"r"});
+  const absl::Time since = absl::Now() - absl::Seconds(5);
+  h.PublishSince(since, {Cluster("a"), Route("r", {"a"})});
+  h.PublishSince(since, {Listener("l")});  // nothing of it is for this client
+  EXPECT_EQ(h.NextAcked() + " " + std::to_string(h.in_force.size()), "Cluster +a=1 0");
+  EXPECT_EQ(h.NextAcked(), "RouteConfiguration +r=1 a");
+  EXPECT_EQ(h.Next(), "");
+  ASSERT_EQ(h.in_force.size(), 1u);
+  EXPECT_TRUE(h.in_force[0] >= absl::Seconds(5) && h.in_force[0] < absl::Seconds(15)) << h.in_force[0];
+  h.PublishSince(since, {Cluster("a", "4")});  // refused, so never in force
+  EXPECT_EQ(h.Next(), "Cluster +a=4");
+  h.Answer(h.last, "no");
+  EXPECT_EQ(h.Next() + std::to_string(h.in_force.size()), "1");
 }
 
 TEST(DeltaSession, AReconnectionGetsOnlyWhatChangedAndWhatIsGone) {

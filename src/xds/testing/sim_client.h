@@ -48,6 +48,7 @@ class SimClient final : public SessionEvents {
   using Map = std::map<std::string, snapshot::ResourcePtr>;
 
   void OnAck(snapshot::Type, const NamedVersions&, absl::Duration) override {}
+  void OnInForce(absl::Duration) override {}
   void OnNack(snapshot::Type, const NamedVersions&, const std::string&, bool) override {}
   void OnRunnable() override {}
   void OnServerNameRefused(const std::string&) override {}
