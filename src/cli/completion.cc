@@ -1,17 +1,26 @@
 // glooctl completion: scripts for shells, made from the table of verbs and their flags.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <ostream>
+#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "base/strings.h"
 #include "cli/verb.h"
 
 namespace gloo::cli {
 namespace {
+
+// "--output", its help, and whether a value follows.
+struct Flag {
+  std::string name;
+  std::string help;
+  bool takes_value = false;
+};
 
 // What may follow a verb, besides files.
 struct Words {
@@ -19,8 +28,7 @@ struct Words {
   std::string help;
   // Subcommands or values of the first argument.
   std::vector<std::string> values;
-  // "--output" and its help.
-  std::vector<std::pair<std::string, std::string>> flags;
+  std::vector<Flag> flags;
 };
 
 std::vector<std::string> ValuesOf(const std::string& verb) {
@@ -33,8 +41,16 @@ std::vector<std::string> ValuesOf(const std::string& verb) {
 void AddFlags(const CLI::App& app, Words* words) {
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_positional() || option->get_lnames().empty()) continue;
-    words->flags.emplace_back("--" + option->get_lnames().front(), option->get_description());
+    words->flags.push_back({"--" + option->get_lnames().front(), option->get_description(),
+                            option->get_items_expected_max() > 0 && option->get_type_size() > 0});
   }
+}
+
+void Sort(Words* words) {
+  auto& flags = words->flags;
+  std::sort(flags.begin(), flags.end(), [](const Flag& a, const Flag& b) { return a.name < b.name; });
+  flags.erase(std::unique(flags.begin(), flags.end(), [](const Flag& a, const Flag& b) { return a.name == b.name; }),
+              flags.end());
 }
 
 std::vector<Words> AllWords(CLI::App& root) {
@@ -47,19 +63,42 @@ std::vector<Words> AllWords(CLI::App& root) {
       AddFlags(*sub, &words);
     }
     AddFlags(root, &words);
-    std::sort(words.flags.begin(), words.flags.end());
-    words.flags.erase(std::unique(words.flags.begin(), words.flags.end(),
-                                  [](const auto& a, const auto& b) { return a.first == b.first; }),
-                      words.flags.end());
+    Sort(&words);
     all.push_back(std::move(words));
   }
   return all;
 }
 
+// Flags that may stand before the verb.
+Words GlobalWords(const CLI::App& root) {
+  Words words;
+  AddFlags(root, &words);
+  Sort(&words);
+  return words;
+}
+
+// "--admin | --config-dir": all flags that a value follows, and their short forms.
+std::string ValueFlags(const CLI::App& root) {
+  std::set<std::string> names;
+  const auto add = [&names](const CLI::App& app) {
+    for (const CLI::Option* option : app.get_options()) {
+      if (option->get_positional() || option->get_items_expected_max() == 0 || option->get_type_size() == 0) continue;
+      for (const std::string& name : option->get_lnames()) names.insert("--" + name);
+      for (const std::string& name : option->get_snames()) names.insert("-" + name);
+    }
+  };
+  add(root);
+  for (const CLI::App* app : root.get_subcommands({})) {
+    add(*app);
+    for (const CLI::App* sub : app->get_subcommands({})) add(*sub);
+  }
+  return absl::StrJoin(names, " | ");
+}
+
 std::string Joined(const Words& words) {
   std::string out;
   for (const std::string& value : words.values) StrAppend(&out, out.empty() ? "" : " ", value);
-  for (const auto& [flag, help] : words.flags) StrAppend(&out, out.empty() ? "" : " ", flag);
+  for (const Flag& flag : words.flags) StrAppend(&out, out.empty() ? "" : " ", flag.name);
   return out;
 }
 
@@ -76,7 +115,7 @@ std::string Quoted(const std::string& text) {
   return out + "'";
 }
 
-std::string Bash(const std::vector<Words>& all) {
+std::string Bash(const std::vector<Words>& all, const Words& global, const std::string& value_flags) {
   std::string verbs;
   std::string cases;
   for (const Words& words : all) {
@@ -89,6 +128,13 @@ std::string Bash(const std::vector<Words>& all) {
       "  local current=\"${COMP_WORDS[COMP_CWORD]}\" verb='' words='' i\n"
       "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
       "    case \"${COMP_WORDS[i]}\" in\n"
+      "      ",
+      value_flags,
+      ")\n"
+      "        # Its value, which bash splits at \"=\" and \":\".\n"
+      "        [[ ${COMP_WORDS[i + 1]-} == '=' ]] && i=$((i + 1))\n"
+      "        i=$((i + 1))\n"
+      "        while [[ ${COMP_WORDS[i + 1]-} == ':' ]]; do i=$((i + 2)); done ;;\n"
       "      -*) ;;\n"
       "      *) verb=\"${COMP_WORDS[i]}\"; break ;;\n"
       "    esac\n"
@@ -99,15 +145,15 @@ std::string Bash(const std::vector<Words>& all) {
       "    -o | --output) COMPREPLY=($(compgen -W 'table yaml json' -- \"$current\")); return ;;\n"
       "  esac\n"
       "  case \"$verb\" in\n"
-      "    '') words=",
-      Quoted(verbs), " ;;\n", cases,
+      "    '') if [[ $current == -* ]]; then words=",
+      Quoted(Joined(global)), "; else words=", Quoted(verbs), "; fi ;;\n", cases,
       "  esac\n"
       "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
       "}\n"
       "complete -o filenames -F _glooctl glooctl\n");
 }
 
-std::string Zsh(const std::vector<Words>& all) {
+std::string Zsh(const std::vector<Words>& all, const Words& global, const std::string& value_flags) {
   std::string verbs;
   std::string cases;
   for (const Words& words : all) {
@@ -119,26 +165,39 @@ std::string Zsh(const std::vector<Words>& all) {
       "# zsh completion of glooctl; load with: source <(glooctl completion zsh)\n"
       "_glooctl() {\n"
       "  local -a verbs\n"
+      "  local verb='' i\n"
       "  verbs=(\n",
       verbs,
       "  )\n"
-      "  if ((CURRENT == 2)); then\n"
-      "    _describe verb verbs\n"
-      "    return\n"
-      "  fi\n"
+      "  for ((i = 2; i < CURRENT; i++)); do\n"
+      "    case \"${words[i]}\" in\n"
+      "      ",
+      value_flags,
+      ") ((i++)) ;;\n"
+      "      -*) ;;\n"
+      "      *) verb=\"${words[i]}\"; break ;;\n"
+      "    esac\n"
+      "  done\n"
       "  case \"${words[CURRENT - 1]}\" in\n"
       "    -f | --file | --config-dir | --state-dir | --secrets-dir | --artifacts-dir) _files; return ;;\n"
       "    -o | --output) compadd table yaml json; return ;;\n"
       "  esac\n"
-      "  case \"${words[2]}\" in\n",
-      cases,
+      "  case \"$verb\" in\n"
+      "    '') if [[ ${words[CURRENT]} == -* ]]; then compadd -- ",
+      Joined(global), "; else _describe verb verbs; fi ;;\n", cases,
       "  esac\n"
       "}\n"
       "compdef _glooctl glooctl\n");
 }
 
-std::string Fish(const std::vector<Words>& all) {
+std::string FishFlag(const std::string& when, const Flag& flag) {
+  return StrCat("complete -c glooctl ", when, flag.takes_value ? " -r" : "", " -l ", flag.name.substr(2), " -d ",
+                Quoted(flag.help), "\n");
+}
+
+std::string Fish(const std::vector<Words>& all, const Words& global) {
   std::string out = "# fish completion of glooctl; load with: glooctl completion fish | source\n";
+  for (const Flag& flag : global.flags) StrAppend(&out, FishFlag("-n __fish_use_subcommand", flag));
   for (const Words& words : all) {
     StrAppend(&out, "complete -c glooctl -n __fish_use_subcommand -f -a ", words.verb, " -d ", Quoted(words.help),
               "\n");
@@ -146,9 +205,7 @@ std::string Fish(const std::vector<Words>& all) {
     for (const std::string& value : words.values) {
       StrAppend(&out, "complete -c glooctl ", seen, " -f -a ", value, "\n");
     }
-    for (const auto& [flag, help] : words.flags) {
-      StrAppend(&out, "complete -c glooctl ", seen, " -l ", flag.substr(2), " -d ", Quoted(help), "\n");
-    }
+    for (const Flag& flag : words.flags) StrAppend(&out, FishFlag(seen, flag));
   }
   return out;
 }
@@ -164,7 +221,11 @@ RunVerb AddCompletion(CLI::App& app) {
       "  glooctl completion fish > ~/.config/fish/completions/glooctl.fish");
   return [shell, &app](Context& context) {
     const std::vector<Words> words = AllWords(*app.get_parent());
-    context.out << (*shell == "bash" ? Bash(words) : *shell == "zsh" ? Zsh(words) : Fish(words));
+    const Words global = GlobalWords(*app.get_parent());
+    const std::string value_flags = ValueFlags(*app.get_parent());
+    context.out << (*shell == "bash"  ? Bash(words, global, value_flags)
+                    : *shell == "zsh" ? Zsh(words, global, value_flags)
+                                      : Fish(words, global));
     return kOk;
   };
 }

@@ -13,7 +13,9 @@
 
 #include "absl/strings/ascii.h"
 #include "base/strings.h"
+#include "cli/applied.h"
 #include "cli/config_set.h"
+#include "cli/listener_rules.h"
 #include "cli/rendering.h"
 #include "cli/route_match.h"
 #include "cli/verb.h"
@@ -30,6 +32,7 @@ namespace {
 using envoy::config::route::v3::Route;
 using envoy::config::route::v3::RouteConfiguration;
 using envoy::config::route::v3::WeightedCluster;
+using HttpConnectionManager = envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
 using Resources = std::map<snapshot::ResourceRef, snapshot::ResourcePtr>;
 
 // Of the routes before the one that matches, the last so many are told about.
@@ -77,7 +80,7 @@ absl::StatusOr<Request> MakeRequest(const Options& options) {
   if (options.path.empty() || options.path.front() != '/') {
     return absl::InvalidArgumentError(StrCat("the path \"", options.path, "\" must start with \"/\""));
   }
-  request.path = NormalizePath(options.path);
+  request.path = options.path;
   for (const std::string& header : options.headers) {
     const size_t colon = header.find(':');
     if (colon == std::string::npos || colon == 0) {
@@ -129,40 +132,54 @@ class Explanation {
       : context_(context), options_(options), set_(set), checked_(checked), request_(std::move(request)) {}
 
   int Run() {
+    const std::string problem = FindListener();
+    EarlyAnswer early;
+    if (problem.empty()) early = Admit(Manager(), &request_);
     Line("request", StrCat(request_.method, " ", options_.tls ? "https" : "http", "://", request_.host, request_.path));
-    if (!FindListener() || !FindVirtualService()) return kFoundErrors;
-    return FindRoute();
+    if (problem.empty()) Line("listener", StrCat(listener_, " of role ", options_.role));
+    if (early.status != 0 || !problem.empty()) {
+      Line("answer", problem.empty() ? StrCat(early.status, ": ", early.text) : problem);
+      return kFoundErrors;
+    }
+    return FindVirtualService() ? FindRoute() : kFoundErrors;
   }
 
  private:
   void Line(const std::string& title, const std::string& text) { context_.out << Pad(title) << text << "\n"; }
 
-  bool FindListener() {
+  // Empty, or the answer of an Envoy that has none.
+  std::string FindListener() {
     const auto role = checked_.resources.find(options_.role);
     if (role == checked_.resources.end()) {
       std::string known;
       for (const auto& [name, resources] : checked_.resources) StrAppend(&known, known.empty() ? "" : ", ", name);
-      Line("answer", StrCat("500: there is no role \"", options_.role, "\"; known: ", known));
-      return false;
+      return StrCat("500: there is no role \"", options_.role, "\"; known: ", known);
     }
     resources_ = &role->second;
     const std::vector<std::string> listeners = Listeners(*resources_, options_.tls);
     if (!options_.listener.empty()) {
       if (std::find(listeners.begin(), listeners.end(), options_.listener) == listeners.end()) {
-        Line("answer", StrCat("none: role ", options_.role, " has no listener \"", options_.listener, "\" ",
-                              options_.tls ? "with TLS" : "without TLS"));
-        return false;
+        return StrCat("none: role ", options_.role, " has no listener \"", options_.listener, "\" ",
+                      options_.tls ? "with TLS" : "without TLS");
       }
       listener_ = options_.listener;
     } else if (listeners.empty()) {
-      Line("answer",
-           StrCat("none: role ", options_.role, " has no listener ", options_.tls ? "with TLS" : "without TLS"));
-      return false;
+      return StrCat("none: role ", options_.role, " has no listener ", options_.tls ? "with TLS" : "without TLS");
     } else {
       listener_ = listeners.front();
     }
-    Line("listener", StrCat(listener_, " of role ", options_.role));
-    return true;
+    return "";
+  }
+
+  // The settings of the listener for HTTP.
+  HttpConnectionManager Manager() const {
+    HttpConnectionManager manager;
+    envoy::config::listener::v3::Listener listener;
+    if (Unpack(resources_->at({snapshot::Type::kListener, listener_}), &listener) &&
+        listener.filter_chains_size() > 0 && listener.filter_chains(0).filters_size() > 0) {
+      listener.filter_chains(0).filters(0).typed_config().UnpackTo(&manager);
+    }
+    return manager;
   }
 
   bool FindVirtualService() {
@@ -315,7 +332,7 @@ class Explanation {
   const Options& options_;
   const ConfigSet& set_;
   const ConfigSet::Checked& checked_;
-  const Request request_;
+  Request request_;
   const Resources* resources_ = nullptr;
   std::string listener_;
   RouteConfiguration routes_;
@@ -328,7 +345,14 @@ int Explain(const Context& context, const Options& options) {
   ConfigSet set(context.registry);
   std::vector<std::string> files = options.files;
   if (files.empty() && !context.config_dir.empty()) files.push_back(context.config_dir);
-  if (files.empty()) return context.Fail(kUsage, "no configuration is given; name it with -f or --config-dir");
+  if (files.empty()) {
+    const absl::StatusOr<ConfigFolder> folder = FindConfigFolder(context);
+    if (!folder.ok()) {
+      return context.Fail(absl::IsUnavailable(folder.status()) ? kUnreachable : kUsage,
+                          StrCat("give the configuration with -f; ", std::string(folder.status().message())));
+    }
+    files.push_back(folder->path);
+  }
   for (const std::string& file : files) {
     if (absl::Status status = set.AddPath(file); !status.ok()) {
       return context.Fail(kUsage, std::string(status.message()));
@@ -351,7 +375,8 @@ int Explain(const Context& context, const Options& options) {
 
 RunVerb AddExplain(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("-f,--file", options->files, "File or folder of the configuration; --config-dir by default")
+  app.add_option("-f,--file", options->files,
+                 "File or folder of the configuration; --config-dir, else the folder of the running control plane")
       ->type_name("FILE|DIR");
   app.add_option("--host", options->host, "Host that the client asks for")->required()->type_name("HOST");
   app.add_option("--path", options->path, "Path with its query string")->type_name("PATH")->capture_default_str();
@@ -367,8 +392,10 @@ RunVerb AddExplain(CLI::App& app) {
   app.add_option("--secrets-dir", options->secrets_dir, "Folder of secrets")->type_name("DIR");
   app.add_flag("--all", options->all, "Say of every earlier route why it does not match");
   app.footer(
-      "\nNeeds no control plane and sends nothing: files are translated as for Envoy, and templates are run by the\n"
-      "code of the filter. Headers that Envoy adds by itself are not shown. Ends with 1 if nothing is\n"
+      "\nSends nothing: files are translated as for Envoy, the request is treated as by the settings of the listener, "
+      "and\n"
+      "templates are run by the code of the filter. With -f no control plane is needed. Headers that Envoy adds by "
+      "itself are not shown. Ends with 1 if nothing is\n"
       "sent on, unless all that is missing is a body.\n"
       "\nExamples:\n"
       "  glooctl explain -f config/ --host shop.example --path /pets/3 -H 'x-tier: gold'\n"

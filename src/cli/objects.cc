@@ -12,6 +12,7 @@
 #include "cli/config_set.h"
 #include "cli/json.h"
 #include "model/writer.h"
+#include "reporter/reporter.h"
 #include "state/store.h"
 #include "translator/names.h"
 
@@ -28,22 +29,11 @@ struct Offline {
 };
 
 v1::Status StatusOf(const ConfigSet::Entry& entry) {
-  v1::Status status;
-  status.set_state(entry.report.state);
-  status.set_reason(entry.report.reason);
-  status.set_message(entry.report.message);
-  status.set_observed_generation(entry.report.generation);
-  for (const Issue& issue : entry.issues) {
-    v1::Status::Issue* out = status.add_issues();
-    out->set_severity(issue.severity == Severity::kError ? "Error" : "Warning");
-    out->set_reason(issue.reason);
-    out->set_path(issue.path);
-    out->set_message(issue.message);
-    out->set_file(issue.location.file);
-    out->set_line(issue.location.line);
-    out->set_column(issue.location.column);
-  }
-  return status;
+  return reporter::MakeStatus({.state = entry.report.state,
+                               .reason = entry.report.reason,
+                               .message = entry.report.message,
+                               .issues = entry.issues,
+                               .generation = entry.report.generation});
 }
 
 json::value BareObject(const model::ObjectKey& key) {

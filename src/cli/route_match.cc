@@ -170,22 +170,4 @@ std::string WhyNot(const RouteMatch& match, const Request& request) {
   return "";
 }
 
-std::string NormalizePath(std::string_view path) {
-  const std::string_view plain = WithoutQuery(path);
-  std::vector<std::string_view> segments;
-  bool folder = false;
-  for (size_t from = 0; from <= plain.size();) {
-    const size_t end = std::min(plain.find('/', from), plain.size());
-    const std::string_view segment = plain.substr(from, end - from);
-    from = end + 1;
-    folder = segment.empty() || segment == "." || segment == "..";
-    if (segment == ".." && !segments.empty()) segments.pop_back();
-    if (!folder) segments.push_back(segment);
-  }
-  std::string out;
-  for (const std::string_view segment : segments) StrAppend(&out, "/", segment);
-  if (folder || out.empty()) out += "/";
-  return out + std::string(path.substr(plain.size()));
-}
-
 }  // namespace gloo::cli

@@ -30,7 +30,4 @@ struct Request {
 // `path "/a" does not start with "/b"`.
 std::string WhyNot(const envoy::config::route::v3::RouteMatch& match, const Request& request);
 
-// The path as Envoy matches it: dot segments resolved, slashes merged; the query string is kept.
-std::string NormalizePath(std::string_view path);
-
 }  // namespace gloo::cli

@@ -76,13 +76,5 @@ TEST(RouteMatchTest, QueryParameters) {
   EXPECT_EQ(why("name: 'f' present_match: true"), R"(query parameter "f" is missing)");
 }
 
-TEST(RouteMatchTest, PathsAsEnvoySeesThem) {
-  EXPECT_EQ(NormalizePath("/a//b/./c/../d?x=//"), "/a/b/d?x=//");
-  EXPECT_EQ(NormalizePath("/"), "/");
-  EXPECT_EQ(NormalizePath("/a/"), "/a/");
-  EXPECT_EQ(NormalizePath("/a/.."), "/");
-  EXPECT_EQ(NormalizePath("/../a"), "/a");
-}
-
 }  // namespace
 }  // namespace gloo::cli

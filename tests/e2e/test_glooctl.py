@@ -1,15 +1,19 @@
 """glooctl: what is there, what is wrong, and which route takes a request; on a gateway or on files alone."""
 
 import json
+import os
 import pathlib
 import re
+import shutil
+import subprocess
 
 import jsonschema
 import pytest
 import yaml
 
+from harness import http
 from harness.config import Folder, call, exact, prefix, regex, to, upstream, virtual_service
-from harness.gateway import ROOT, glooctl
+from harness.gateway import GLOOCTL, ROOT, glooctl
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -199,12 +203,53 @@ def test_explain_says_when_no_route_takes_it(files, args, word):
     assert word in done.stdout + done.stderr
 
 
-def test_explain_agrees_with_the_gateway(gloo):
-    """The route that explain names is the route that Envoy takes, and the request the one that the upstream gets."""
-    out = glooctl("explain", "-f", gloo.config.path, "--host", "ctl.test", "--path", "/pets/12", "-H", "x-in: v")
-    seen = gloo.get("ctl.test", "/pets/12", headers={"x-in": "v"}).json()
-    assert seen["path"] in out.stdout and seen["path"] == "/found/12"
-    assert seen["headers"]["x-made"] == "v" and "v" in out.stdout
+# Path, method and headers.
+REQUESTS = [
+    ("/pets/12", "GET", {"x-in": "v"}), ("/pets/12?a=b", "GET", {}), ("/pets//12", "GET", {}), ("/pets/./12", "GET", {}),
+    ("/x/../pets/12", "GET", {}), ("/%70ets/12", "GET", {}), ("/pets%2F12", "GET", {}), ("/pets/1%2f2?q=%2F", "GET", {}),
+    ("/pets%5C12", "GET", {}), ("/pets\\12", "GET", {}), ("/pets/%2e%2e/health", "GET", {}), ("/pets/a%20b", "GET", {}),
+    ("/pets/{1}", "GET", {}), ("/pets/a%252Fb", "GET", {}), ("/pets/a;b", "GET", {}), ("/pets/12#top", "GET", {}),
+    ("/pets/%00", "GET", {}), ("/pets/caf\N{LATIN SMALL LETTER E WITH ACUTE}", "GET", {}), ("/pets/", "GET", {}),
+    ("/health", "GET", {}), ("/health/", "GET", {}), ("//health", "GET", {}), ("/HEALTH", "GET", {}), ("/", "GET", {}),
+    ("/add", "GET", {}), ("/add", "DELETE", {}), ("/other?x=//y/../z", "GET", {}),
+    ("/health", "GET", {"x_y": "1"}), ("/health", "GET", {"x-gloo-scope": "http|other.test"}),
+    ("/health", "GET", {"x-envoy-retry-on": "5xx", "x-kept": "1"}), ("/pets/12", "GET", {"keep-alive": "3", "te": "trailers"}),
+]
+
+
+@pytest.mark.parametrize("path, method, headers", REQUESTS)
+def test_explain_agrees_with_the_gateway(gloo, path, method, headers):
+    """The answer or the request that explain tells is what Envoy answers or what the upstream gets."""
+    flags = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
+    out = glooctl("explain", "-f", gloo.config.path, "--host", "ctl.test", "--path", path, "-X", method, *flags).stdout
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    data = http.raw(gloo.http_port, f"{method} {path} HTTP/1.1\r\nhost: ctl.test\r\n{lines}connection: close\r\n\r\n".encode())
+    head, _, body = data.partition(b"\r\n\r\n")
+    status = int(head.split()[1])
+    answer = re.search(r"^answer +(\d+): (.*)", out, re.MULTILINE)
+    if answer:
+        assert int(answer[1]) == status, out
+        if status == 307:
+            location = re.search(rb"^location: (.*?)\r?$", head, re.MULTILINE)[1].decode()
+            assert f"redirected to {location}," in answer[2]
+        return
+    assert status == 200, out
+    sent = re.search(r"^sent on +(\S+) (\S+)$", out, re.MULTILINE)
+    seen = json.loads(body)
+    assert (sent[1], sent[2]) == (seen["method"], seen["path"])
+    told = dict(re.findall(r"^ {17}([a-z0-9_-]+): (.*)$", out, re.MULTILINE))
+    own = {"x-forwarded-for", "x-forwarded-proto", "x-request-id", "x-envoy-expected-rq-timeout-ms",
+           "x-envoy-external-address", "x-envoy-internal", "x-envoy-original-path", "content-length"}
+    got = {name.lower(): value for name, value in seen["headers"].items()}
+    assert {k: v for k, v in told.items() if k not in own} == {k: v for k, v in got.items() if k not in own}
+
+
+def test_explain_beside_a_gateway_needs_no_folder(gloo):
+    out = run(gloo, "explain", "--host", "ctl.test", "--path", "/pets/12")
+    assert "sent on          GET /found/12" in out
+    done = glooctl("--admin", "127.0.0.1:1", "explain", "--host", "ctl.test")
+    assert done.returncode == 3
+    assert done.stderr.startswith("glooctl: give the configuration with -f; ")
 
 
 def test_schema_describes_the_files(gloo):
@@ -272,3 +317,42 @@ def test_messages_about_files_are_relative_to_what_was_given(tmp_path):
 def test_the_reference_in_the_docs_is_what_the_protos_say():
     """Write it anew with: build/bin/glooctl reference > docs/reference/configuration.md"""
     assert (ROOT / "docs/reference/configuration.md").read_text() == glooctl("reference").stdout
+
+
+COMPLETE = """
+source <("$GLOOCTL" completion bash)
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _glooctl
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize("words, offered, not_offered", [
+    (["glooctl", ""], {"get", "apply", "explain"}, {"--admin"}),
+    (["glooctl", "ge"], {"get"}, {"apply"}),
+    (["glooctl", "--"], {"--admin", "--config-dir", "--state-dir", "--help"}, {"get"}),
+    (["glooctl", "get", ""], {"upstreams", "virtualservices", "roles", "functions"}, {"apply"}),
+    (["glooctl", "get", "--"], {"--output", "--admin"}, {"upstreams"}),
+    (["glooctl", "get", "-o", ""], {"table", "yaml", "json"}, {"upstreams"}),
+    # The value of a flag is no verb, however bash splits it.
+    (["glooctl", "--state-dir", "x", ""], {"get", "apply"}, {"upstreams"}),
+    (["glooctl", "--admin", "127.0.0.1", ":", "9091", "get", "u"], {"upstreams"}, {"get"}),
+    (["glooctl", "--admin", "=", "127.0.0.1", ":", "9091", "ge"], {"get"}, {"upstreams"}),
+    (["glooctl", "proxy", ""], {"snapshot", "clients"}, {"get"}),
+])
+def test_bash_completes(words, offered, not_offered):
+    done = subprocess.run(["bash", "-c", COMPLETE, "bash", *words], text=True, capture_output=True, check=True,
+                          env={**os.environ, "GLOOCTL": str(GLOOCTL)}, timeout=30)
+    assert done.stderr == ""
+    reply = set(done.stdout.split())
+    assert offered <= reply and not not_offered & reply, reply
+
+
+@pytest.mark.parametrize("shell, check", [("bash", ["bash", "-n"]), ("zsh", ["zsh", "-n"]), ("fish", ["fish", "--no-execute"])])
+def test_completion_scripts_are_whole(shell, check, tmp_path):
+    script = tmp_path / f"glooctl.{shell}"
+    script.write_text(glooctl("completion", shell).stdout)
+    assert "virtualservices" in script.read_text() and "admin" in script.read_text()
+    # The other shells may not be installed.
+    if shutil.which(check[0]):
+        done = subprocess.run([*check, str(script)], text=True, capture_output=True, check=False, timeout=30)
+        assert (done.returncode, done.stderr) == (0, "")
