@@ -53,8 +53,12 @@ void SetStats(envoy::config::bootstrap::v3::Bootstrap& out) {
   // Clusters but the control plane's own: the requests of a route or a function are counted where users ask for them.
   exclude->add_patterns()->mutable_safe_regex()->set_regex(R"(cluster\.[^/]+/.*)");
   exclude->add_patterns()->mutable_safe_regex()->set_regex(R"(http\.[^.]+\.(rds|scoped_rds)\..*)");
-  exclude->add_patterns()->set_prefix("vhost.");
-  exclude->add_patterns()->set_prefix("sds.");
+  // Of what serves no user's request: the table of domains and its parts, the admin listener, and all of the control
+  // plane's connection but its state and its bytes.
+  for (const char* prefix : {"vhost.", "sds.", "extension_config_discovery.", "listener.admin.", "http.admin.",
+                             "http.domains.", "cluster.gloo_xds.http2.", "cluster.gloo_xds.upstream_rq"}) {
+    exclude->add_patterns()->set_prefix(prefix);
+  }
 }
 
 // Envoy refuses expressions of more than 100 instructions unless told otherwise; what our own checks take, it takes.

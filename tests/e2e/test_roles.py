@@ -35,7 +35,9 @@ def test_roles_are_served_on_their_own_listeners(serve_only, start_envoy, echo):
     start_envoy(serve_only, "beta~1")
 
     def path_at(port, host="role.test"):
-        return http.request(port, host).json()["path"]
+        answer = http.request(port, host)
+        assert answer.status == 200, answer
+        return answer.json()["path"]
 
     wait_for(lambda: path_at(ports["a"]) == "/a", "alpha's route")
     wait_for(lambda: path_at(ports["b"]) == "/b", "beta's route")

@@ -379,3 +379,16 @@ def test_up_is_ready_within_three_seconds(new_gateway, echo):
     gateway.start()
     assert gateway.get("a.test").status == 200
     assert time.monotonic() - started < 3
+
+
+def test_envoy_keeps_few_time_series(new_gateway, echo):
+    gateway = new_gateway().start()
+    hosts = [f"h{i}.test" for i in range(50)]
+    gateway.config.write("all.yaml", *[upstream(f"u{i}", echo.port) for i in range(50)],
+                         *[virtual_service(f"v{i}", host, [prefix("/", to(f"u{i}"))]) for i, host in enumerate(hosts)])
+    for host in hosts:
+        gateway.wait_status(host)
+    series = [line for line in gateway.envoy_admin("/stats/prometheus").text.splitlines()
+              if line and not line.startswith("#")]
+    assert any(line.startswith("envoy_http_downstream_rq_total") for line in series)
+    assert len(series) < 1000

@@ -49,8 +49,8 @@ bool IsReadable(const std::string& path) { return faccessat(AT_FDCWD, path.c_str
 // Runs fn(0) ... fn(n - 1) on several threads where there are many.
 template <typename Fn>
 void InParallel(size_t n, const Fn& fn) {
-  const size_t cores = std::max(1u, std::thread::hardware_concurrency());
-  const size_t readers = n <= kReadAlone ? 1 : std::min(cores, kMaxReaders);
+  // Asking for the number of cores reads files: not for a change of a few.
+  const size_t readers = n <= kReadAlone ? 1 : std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kMaxReaders);
   std::atomic<size_t> next{0};
   const auto work = [&] {
     for (size_t i = next.fetch_add(1); i < n; i = next.fetch_add(1)) fn(i);
