@@ -111,6 +111,9 @@ std::string ToJson(const EnvoyBootstrap& b) {
   auto* http2 = options.mutable_explicit_http_config()->mutable_http2_protocol_options();
   http2->mutable_connection_keepalive()->mutable_interval()->set_seconds(30);
   http2->mutable_connection_keepalive()->mutable_timeout()->set_seconds(10);
+  // gRPC gives room back message by message. Envoy asks for each part of the table of domains by a message of its own,
+  // many in a frame, and would take the answers for a flood (its default is 10) and close the connection.
+  http2->mutable_max_inbound_window_update_frames_per_data_frame_sent()->set_value(1000);
   (*cluster->mutable_typed_extension_protocol_options())["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]
       .PackFrom(options);
   SetStats(out);

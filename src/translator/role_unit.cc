@@ -68,7 +68,8 @@ void AddFilters(const Registry& registry, hcm::HttpConnectionManager* manager) {
   AddRouter(manager);
 }
 
-void SetScopes(const std::string& role, const std::string& listener, hcm::HttpConnectionManager* manager) {
+// The same for all listeners, so that Envoy holds the scopes once.
+void SetScopes(hcm::HttpConnectionManager* manager) {
   hcm::ScopedRoutes* scopes = manager->mutable_scoped_routes();
   scopes->set_name("gloo");
   auto* key = scopes->mutable_scope_key_builder()->add_fragments()->mutable_header_value_extractor();
@@ -77,7 +78,9 @@ void SetScopes(const std::string& role, const std::string& listener, hcm::HttpCo
   key->set_index(0);
   *scopes->mutable_rds_config_source() = AdsSource();
   *scopes->mutable_scoped_rds()->mutable_scoped_rds_config_source() = AdsSource();
+}
 
+void SetScopeKey(const std::string& role, const std::string& listener, hcm::HttpConnectionManager* manager) {
   envoy::extensions::http::early_header_mutation::dynamic_modules::v3::DynamicModuleEarlyHeaderMutation mutation;
   mutation.mutable_dynamic_module_config()->set_name(std::string(kModuleName));
   mutation.mutable_dynamic_module_config()->set_do_not_close(true);
@@ -126,11 +129,13 @@ Listener MakeListener(const std::string& name, const std::string& address, uint3
 }
 
 // Holds the filters whose configurations are the parts of the table of domains. It is bound to no port and serves no
-// request, so a request passes none of them; and a part that changes touches no listener that serves.
+// request, so a request passes none of them; and a part that changes touches no listener that serves. It has the scopes
+// of the listeners that serve, for the first that asks for them is the only one that Envoy keeps back until they are
+// there: another one would answer 404 until then.
 snapshot::ResourcePtr MakeTableListener() {
   hcm::HttpConnectionManager manager;
   manager.set_stat_prefix(std::string(kDomainTable));
-  manager.mutable_route_config()->set_name(std::string(kDomainTable));
+  SetScopes(&manager);
   std::vector<snapshot::ResourceRef> parts;
   for (size_t part = 0; part < kDomainParts; ++part) {
     hcm::HttpFilter* filter = manager.add_http_filters();
@@ -210,7 +215,8 @@ RoleOutput TranslateRole(const Registry& registry, const Settings& settings, con
     manager.set_stat_prefix(listener.name());
     manager.set_server_name("gloo");
     SetLimits(&manager);
-    SetScopes(role, listener.name(), &manager);
+    SetScopes(&manager);
+    SetScopeKey(role, listener.name(), &manager);
     AddFilters(registry, &manager);
     Listener message = MakeListener(listener.name(), address, listener.port(), manager);
     if (listener.tls()) {
@@ -226,7 +232,7 @@ RoleOutput TranslateRole(const Registry& registry, const Settings& settings, con
     }
     if (!refused.ok()) continue;
     out.listeners.push_back({listener.name(), listener.tls()});
-    // The table first: without it a host that a wildcard covers has the wrong scope.
+    // The table and the scopes first: without them a host has no scope, or that of a wildcard that covers it.
     out.resources.push_back(snapshot::MakeResource(snapshot::Type::kListener, listener.name(), Serialize(message), {},
                                                    {{snapshot::Type::kListener, std::string(kDomainTable)}}));
   }

@@ -35,9 +35,7 @@ def test_roles_are_served_on_their_own_listeners(serve_only, start_envoy, echo):
     start_envoy(serve_only, "beta~1")
 
     def path_at(port, host="role.test"):
-        answer = http.request(port, host)
-        assert answer.status == 200, answer
-        return answer.json()["path"]
+        return http.request(port, host).json()["path"]
 
     wait_for(lambda: path_at(ports["a"]) == "/a", "alpha's route")
     wait_for(lambda: path_at(ports["b"]) == "/b", "beta's route")
@@ -45,6 +43,29 @@ def test_roles_are_served_on_their_own_listeners(serve_only, start_envoy, echo):
     for port in ports.values():
         assert path_at(port, "both.test") == "/"
     assert {c["nodeId"] for c in serve_only.clients()} == {"alpha~1", "beta~1"}
+
+
+def test_envoys_that_start_together_keep_their_first_streams(serve_only, start_envoy):
+    # On the same ports, which Envoys of one user share. Each asks for the 128 parts of the table one by one.
+    for turn in range(12):
+        start_envoy(serve_only, f"ingress~{turn}")
+    wait_for(lambda: [client["converged"] for client in serve_only.clients()] == [True] * 12, "all of them", 30)
+    assert "disconnected" not in serve_only.log()
+
+
+def test_a_new_envoy_answers_nothing_before_it_has_its_routes(serve_only, start_envoy, echo):
+    ports = [free_port(), free_port()]
+    # Envoy takes listeners in the order of their names; what goes for one must go for the others.
+    listeners = [{"name": name, "bindAddress": "127.0.0.1", "port": port} for name, port in zip("ab", ports)]
+    serve_only.config.write("all.yaml", upstream("echo", echo.port), role("new", listeners),
+                            virtual_service("v", "new.test", [prefix("/", to("echo"))], roles=["new"]))
+    serve_only.wait_state("VirtualService", "v", "ACCEPTED")
+    for turn in range(12):
+        envoy = start_envoy(serve_only, f"new~{turn}")
+        # Whatever comes first from either; nobody listens before.
+        first = [wait_for(lambda port=port: http.request(port, "new.test"), every=0.0005) for port in ports[::-1]]
+        assert [answer.status for answer in first] == [200, 200]
+        envoy.stop()
 
 
 def test_the_last_virtual_service_of_a_role_empties_it(serve_only, start_envoy, echo):
