@@ -38,10 +38,6 @@ ResourcePtr Session::Current(Type type, const std::string& name) const {
 void Session::OnChange(const Change& change) {
   ++sequence_;
   bool marked = false;
-  const auto mark = [&](Type type, const std::string& name, Entry& entry) {
-    MarkChanged(type, name, entry);
-    marked |= entry.lag->pending != 0;
-  };
   std::vector<std::string> secrets;
   for (const Change::Item& item : change.items) {
     const Type type = item.ref.type;
@@ -56,7 +52,7 @@ void Session::OnChange(const Change& change) {
       if (!s.wildcard || item.after == nullptr) continue;
       it = s.entries.try_emplace(item.ref.name).first;
     }
-    mark(type, item.ref.name, it->second);
+    marked |= MarkChanged(type, item.ref.name, it->second);
   }
   if (!secrets.empty()) marked |= OnSecretsChanged(secrets);
   if (publications_.size() < kMaxPublications && change.since != absl::InfinitePast() && marked) {

@@ -146,7 +146,8 @@ class Session {
   static Forms FormsOf(const Entry& entry);
   void AddReferences(const Forms& forms);
   void DropReferences(const Forms& forms);
-  void MarkChanged(snapshot::Type type, const std::string& name, Entry& entry);
+  // True: something of it is to be sent.
+  bool MarkChanged(snapshot::Type type, const std::string& name, Entry& entry);
   void Settle(snapshot::Type type, const std::string& name, Entry& entry);
   // The client asks for it no more. Kept until a response with it that is on the way is answered.
   void Leave(snapshot::Type type, const std::string& name, Entry& entry);
@@ -172,7 +173,7 @@ class Session {
 
   // session_secrets.cc
   void AssignSecret(const std::string& name);
-  // True: something is to be sent.
+  // As MarkChanged().
   bool OnSecretsChanged(const std::vector<std::string>& changed);
   // session_moves.cc
   // A scope that moves to other routes would answer 404 until the client has fetched them, for it asks only once it has

@@ -53,7 +53,7 @@ void Session::DropReferences(const Forms& forms) {
   if (known) Wake(AdoptKey());
 }
 
-void Session::MarkChanged(Type type, const std::string& name, Entry& entry) {
+bool Session::MarkChanged(Type type, const std::string& name, Entry& entry) {
   if (type == Type::kSecret) AssignSecret(name);
   if (type == Type::kScopedRoute) DropStaleMover(name);
   if (entry.lag == nullptr) {
@@ -69,6 +69,7 @@ void Session::MarkChanged(Type type, const std::string& name, Entry& entry) {
   entry.lag->newest = sequence_;
   UpdatePending(type, name, entry);
   Enqueue(type, name, entry);
+  return entry.lag->pending != 0;
 }
 
 void Session::Enqueue(Type type, const std::string& name, Entry& entry) {

@@ -19,8 +19,7 @@ bool Session::OnSecretsChanged(const std::vector<std::string>& changed) {
   const auto mark = [&](const std::string& name) {
     const auto it = s.entries.find(name);
     if (it == s.entries.end()) return;
-    MarkChanged(Type::kSecret, it->first, it->second);
-    marked |= it->second.lag->pending != 0;
+    marked |= MarkChanged(Type::kSecret, it->first, it->second);
   };
   for (const std::string& name : changed) {
     mark(name);
@@ -34,8 +33,7 @@ bool Session::OnSecretsChanged(const std::vector<std::string>& changed) {
   for (auto& [name, entry] : s.entries) {
     for (const std::string& wildcard : wildcards) {
       if (!Covers(wildcard, name)) continue;
-      MarkChanged(Type::kSecret, name, entry);
-      marked |= entry.lag->pending != 0;
+      marked |= MarkChanged(Type::kSecret, name, entry);
       break;
     }
   }

@@ -2,11 +2,10 @@
 
 import json
 import os
-import threading
 
 import envoy_static
-from envoy_static import (CLIENTS, Envoy, H1Client, Reply, Upstream, cluster, listener, scope_mutation,
-                          transformation, wait_for)
+from envoy_static import Envoy, H1Client, Reply, Upstream, cluster, listener, scope_mutation, transformation, wait_for
+from harness.traffic import Traffic
 
 UPDATES = 60
 ROUTES = 40
@@ -43,37 +42,6 @@ def write_table(path, version):
                    "typed_config": envoy_static.module_filter("gloo.domains", config)})
 
 
-class Traffic:
-    """Requests on one connection of each protocol, until told to stop."""
-
-    def __init__(self, port, method, path, host="test"):
-        self.port, self.method, self.path, self.host = port, method, path, host
-        self.failures, self.count = [], 0
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(protocol,)) for protocol in CLIENTS]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exc):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self, protocol):
-        try:
-            with CLIENTS[protocol](self.port) as client:
-                while not self._stop.is_set():
-                    answer = client.request(self.method, self.path, [("x-a", "1")], host=self.host)
-                    self.count += 1
-                    if answer.status != 200:
-                        self.failures.append((answer.status, answer.text))
-        except (OSError, EOFError) as e:
-            self.failures.append(repr(e))
-
-
 def test_routes(tmp_path):
     path = tmp_path / "routes.json"
     write_routes(path, 0)
@@ -86,7 +54,7 @@ def test_routes(tmp_path):
             wait_for(lambda: probe.request("POST", "/r0/", [("x-a", "1")], body=b"abc").text.endswith(f"z{version}"),
                      "the new routes")
 
-        with Traffic(envoy.ports["http"], "POST", "/r1/") as traffic:
+        with Traffic(envoy.ports["http"], "test", "POST", "/r1/", [("x-a", "1")]) as traffic:
             for version in range(1, UPDATES // 3):
                 update(version)
             before = envoy.memory()
@@ -122,7 +90,7 @@ def test_tables(tmp_path):
             wait_for(lambda: probe.request("GET", "/", host=host).text == f"http|*.v{version}.example.com",
                      "the new table")
 
-        with Traffic(envoy.ports["http"], "GET", "/", host="x.example.com") as traffic:
+        with Traffic(envoy.ports["http"], "x.example.com") as traffic:
             for version in range(1, UPDATES // 3):
                 update(version)
             before = envoy.memory()

@@ -1,6 +1,6 @@
 """Changes of every kind under traffic on kept connections: no request is refused, and no connection is closed.
 
-GLOO_SOAK_CHANGES sets how many changes of each kind; `./test soak` makes 500.
+GLOO_SOAK_CHANGES sets how many changes of each kind, 15 by default.
 """
 
 import os

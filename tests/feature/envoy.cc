@@ -188,6 +188,12 @@ void Envoy::Fence() {
   EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&answered), kPatience)) << name << " is not answered";
 }
 
+void Envoy::Settle(const std::string& virtual_service) {
+  WaitBody(Type::kRoute, virtual_service, [](const std::string* body) { return body != nullptr; });
+  Fence();
+  ForgetEvents();
+}
+
 bool Envoy::Has(Type type, const std::string& name) const {
   absl::MutexLock lock(&mutex_);
   const auto it = resources_.find(type);

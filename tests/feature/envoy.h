@@ -53,6 +53,10 @@ class Envoy {
   // Everything that the server sent before now has been taken: it has answered a question asked now.
   void Fence();
 
+  // Waits for the routes of a virtual service, which come last of all that it makes, and for all that was sent before
+  // now; then forgets the events so far.
+  void Settle(const std::string& virtual_service = "default/v");
+
   bool Has(snapshot::Type type, const std::string& name) const;
   std::vector<std::string> Names(snapshot::Type type) const;
   Versions Held() const;

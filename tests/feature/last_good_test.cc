@@ -32,9 +32,7 @@ TEST_F(LastGoodFeature, AMistakeLeavesTheGoodFormAndTheRepairIsServed) {
   Put(Upstream("u") + VirtualService("v", "a.test", To("u")));
   Sync();
   Envoy envoy(port(), "ingress~1");
-  envoy.Wait<ScopedRouteConfiguration>(Type::kScopedRoute, "http|a.test");
-  envoy.Fence();
-  envoy.ForgetEvents();
+  envoy.Settle();
   Put(Wrong(), "v.yaml");
   WaitStatus(model::Kind::kVirtualService, "v", IsRejected);
   envoy.Fence();
@@ -47,9 +45,7 @@ TEST_F(LastGoodFeature, AFileThatCannotBeReadIsAWarningAndChangesNothing) {
   Put(Upstream("u") + VirtualService("v", "a.test", To("u")));
   Sync();
   Envoy envoy(port(), "ingress~1");
-  envoy.Wait<ScopedRouteConfiguration>(Type::kScopedRoute, "http|a.test");
-  envoy.Fence();
-  envoy.ForgetEvents();
+  envoy.Settle();
   Break("a.yaml");
   const v1::Status status = WaitStatus(model::Kind::kVirtualService, "v",
                                        [](const v1::Status& s) { return s.state() == v1::Status::WARNING; });

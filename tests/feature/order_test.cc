@@ -5,7 +5,6 @@
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
-#include "envoy/config/route/v3/scoped_route.pb.h"
 #include "tests/feature/envoy.h"
 #include "tests/feature/pipeline.h"
 
@@ -14,7 +13,6 @@ namespace {
 
 using envoy::config::cluster::v3::Cluster;
 using envoy::config::route::v3::RouteConfiguration;
-using envoy::config::route::v3::ScopedRouteConfiguration;
 using snapshot::Type;
 using ::testing::Contains;
 using ::testing::ElementsAre;
@@ -37,9 +35,7 @@ TEST_F(OrderFeature, WhatIsAddedGoesFromTheClusterToTheScope) {
   Put(Upstream("one") + To1());
   Sync();
   Envoy envoy(port(), "ingress~1");
-  envoy.Wait<ScopedRouteConfiguration>(Type::kScopedRoute, "http|a.test");
-  envoy.Fence();
-  envoy.ForgetEvents();
+  envoy.Settle();
   Put(Upstream("two") + VirtualService("w", "b.test", To("two")), "w.yaml");
   envoy.Wait<RouteConfiguration>(Type::kRoute, "default/w");
   EXPECT_THAT(envoy.Events(),
@@ -50,9 +46,7 @@ TEST_F(OrderFeature, ARouteWaitsForTheAcknowledgementOfItsCluster) {
   Put(Upstream("one") + To1());
   Sync();
   Envoy envoy(port(), "ingress~1");
-  envoy.Wait<ScopedRouteConfiguration>(Type::kScopedRoute, "http|a.test");
-  envoy.Fence();
-  envoy.ForgetEvents();
+  envoy.Settle();
   envoy.Hold(Type::kCluster);
   Put(Upstream("two") + To2(), "v.yaml");
   envoy.Wait<Cluster>(Type::kCluster, "default/two");
@@ -66,9 +60,7 @@ TEST_F(OrderFeature, AClusterGoesOnceItsLastRouteIsAcknowledged) {
   Put(Upstream("one") + Upstream("two") + To1());
   Sync();
   Envoy envoy(port(), "ingress~1");
-  envoy.Wait<ScopedRouteConfiguration>(Type::kScopedRoute, "http|a.test");
-  envoy.Fence();
-  envoy.ForgetEvents();
+  envoy.Settle();
   envoy.Hold(Type::kRoute);
   Put(To2(), "v.yaml");
   Remove(model::Kind::kUpstream, "one");
@@ -85,9 +77,7 @@ TEST_F(OrderFeature, WhatARefusedRouteNeedsStays) {
   Put(Upstream("one") + Upstream("two") + To1());
   Sync();
   Envoy envoy(port(), "ingress~1");
-  envoy.Wait<ScopedRouteConfiguration>(Type::kScopedRoute, "http|a.test");
-  envoy.Fence();
-  envoy.ForgetEvents();
+  envoy.Settle();
   envoy.Refuse(Type::kRoute, "not this one");
   Put(To2(), "v.yaml");
   Remove(model::Kind::kUpstream, "one");

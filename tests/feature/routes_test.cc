@@ -37,9 +37,8 @@ TEST_F(RoutesFeature, AnEditSendsTheRoutesAndNothingElse) {
   Put(Upstream("u") + VirtualService("v", "a.test", To("u")) + VirtualService("w", "b.test", To("u")));
   Sync();
   Envoy envoy(port(), "ingress~1");
-  envoy.Wait<ScopedRouteConfiguration>(Type::kScopedRoute, "http|b.test");
-  envoy.Fence();
-  envoy.ForgetEvents();
+  envoy.Wait<RouteConfiguration>(Type::kRoute, "default/v");
+  envoy.Settle("default/w");
   Put(VirtualService("v", "a.test", To("u", "/moved")), "v.yaml");
   envoy.Wait<RouteConfiguration>(Type::kRoute, "default/v", [](const RouteConfiguration& routes) {
     return routes.virtual_hosts(0).routes(0).match().prefix() == "/moved";

@@ -4,7 +4,6 @@
 #include "base/strings.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
-#include "envoy/config/route/v3/route.pb.h"
 #include "tests/feature/envoy.h"
 #include "tests/feature/pipeline.h"
 
@@ -13,7 +12,6 @@ namespace {
 
 using envoy::config::cluster::v3::Cluster;
 using envoy::config::endpoint::v3::ClusterLoadAssignment;
-using envoy::config::route::v3::RouteConfiguration;
 using snapshot::Type;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -30,10 +28,7 @@ TEST_F(UpstreamsFeature, AddressesAreEndpointsThatChangeWithoutTheirCluster) {
     return load.endpoints(0).lb_endpoints(0).endpoint().address().socket_address().port_value();
   };
   EXPECT_EQ(port_of(envoy.Wait<ClusterLoadAssignment>(Type::kEndpoint, "default/u")), 80u);
-  // The routes come last.
-  envoy.Wait<RouteConfiguration>(Type::kRoute, "default/v");
-  envoy.Fence();
-  envoy.ForgetEvents();
+  envoy.Settle();
   Put(Upstream("u", 81));
   envoy.Wait<ClusterLoadAssignment>(Type::kEndpoint, "default/u",
                                     [&](const ClusterLoadAssignment& load) { return port_of(load) == 81; });

@@ -11,9 +11,9 @@ class Traffic:
     A connection that the gateway closes is a failure too.
     """
 
-    def __init__(self, port, host, paths=("/",), connections=1):
-        self.port, self.host, self.paths = port, host, paths
-        self.failures, self.count, self.bodies = [], 0, set()
+    def __init__(self, port, host, method="GET", path="/", headers=(), connections=1):
+        self.port, self.host, self.method, self.path, self.headers = port, host, method, path, list(headers)
+        self.failures, self.count = [], 0
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._run, args=(protocol,), daemon=True)
@@ -34,13 +34,11 @@ class Traffic:
         try:
             with CLIENTS[protocol](self.port) as client:
                 while not self._stop.is_set():
-                    path = self.paths[asked % len(self.paths)]
-                    answer = client.request("GET", path, host=self.host)
+                    answer = client.request(self.method, self.path, self.headers, host=self.host)
                     asked += 1
                     with self._lock:
                         self.count += 1
-                        self.bodies.add(answer.text)
                         if answer.status != 200:
-                            self.failures.append((protocol, path, answer.status, answer.text))
+                            self.failures.append((protocol, answer.status, answer.text))
         except (OSError, EOFError) as e:
             self.failures.append((protocol, "after", asked, repr(e)))
