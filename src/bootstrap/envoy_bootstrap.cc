@@ -55,8 +55,9 @@ void SetStats(envoy::config::bootstrap::v3::Bootstrap& out) {
   exclude->add_patterns()->mutable_safe_regex()->set_regex(R"(http\.[^.]+\.(rds|scoped_rds)\..*)");
   // Of what serves no user's request: the table of domains and its parts, the admin listener, and all of the control
   // plane's connection but its state and its bytes.
-  for (const char* prefix : {"vhost.", "sds.", "extension_config_discovery.", "listener.admin.", "http.admin.",
-                             "http.domains.", "cluster.gloo_xds.http2.", "cluster.gloo_xds.upstream_rq"}) {
+  for (const char* prefix :
+       {"vhost.", "sds.", "extension_config_discovery.", "listener.admin.", "http.admin.", "listener.127.0.0.1_1.",
+        "http.domains.", "cluster.gloo_xds.http2.", "cluster.gloo_xds.upstream_rq"}) {
     exclude->add_patterns()->set_prefix(prefix);
   }
 }
