@@ -17,6 +17,8 @@ thread_local int allocations = 0;
   if (memory == nullptr) std::abort();
   return memory;
 }
+// The library's calls the one above; a sanitizer's does not.
+[[gnu::noinline]] void* operator new(size_t size, const std::nothrow_t&) noexcept { return operator new(size); }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
