@@ -117,6 +117,8 @@ TEST(Fields, Text) {
   EXPECT_EQ(Read("text: |\n  a\n   b\n\n  c\n").text(), "a\n b\n\nc\n");
   EXPECT_EQ(Read("text: >-\n  a\n  b\n").text(), "a b");
   EXPECT_EQ(Read("text: \"\\u00e4\\n\\x41\"").text(), "\xc3\xa4\nA");
+  EXPECT_EQ(Read("text: \"\xc3\xa9\\N\\_\\L\\P\\xa0\\u0085\"").text(),
+            "\xc3\xa9\xc2\x85\xc2\xa0\xe2\x80\xa8\xe2\x80\xa9\xc2\xa0\xc2\x85");
   EXPECT_EQ(Read("text: a\n  b").text(), "a b");
   EXPECT_EQ(Mistake("text: {a: b}"), "must be text, not a mapping (WrongType)");
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "model/parse.h"
 
 namespace gloo::model {
@@ -23,6 +24,19 @@ class ViewBuffer final : public std::streambuf {
     setg(begin, begin, begin + text.size());
   }
 };
+
+// yaml-cpp gives the characters of the escapes `\N` and `\_` as one byte each, which is not UTF-8. The text itself was
+// checked: nothing else can be wrong in a scalar.
+std::string MendEscapes(std::string_view value) {
+  std::string out;
+  for (size_t i = 0; i < value.size();) {
+    const size_t length = Utf8Length(value, i);
+    if (length == 0) out += '\xc2';
+    out += value.substr(i, std::max<size_t>(length, 1));
+    i += std::max<size_t>(length, 1);
+  }
+  return out;
+}
 
 // Ends the reading from within an event.
 struct Stop {};
@@ -106,7 +120,8 @@ class Handler final : public YAML::EventHandler {
     } else if (!plain && tag != "!" && tag != "tag:yaml.org,2002:str") {
       RefuseTag(mark, tag);
     }
-    Check(builder_->Scalar(At(mark), value, plain, /*copy=*/true, anchor));
+    const bool escaped = value.find_first_of("\x85\xa0") != std::string::npos;
+    Check(builder_->Scalar(At(mark), escaped ? MendEscapes(value) : value, plain, /*copy=*/true, anchor));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
