@@ -1,27 +1,10 @@
 """The gateway that is measured: `gloo up` on a folder, with the shortest ways to look at it."""
 
-import random
-import socket
 import time
 
 import measure
 import probe
 from harness.gateway import Gateway
-
-
-def free_port():
-    """A port that nobody listens on, below those that the kernel gives to outgoing connections.
-
-    Envoy binds it a moment later; with thousands of connections about, one of those might have taken it by then.
-    """
-    while True:
-        port = random.randrange(15_000, 30_000)
-        with socket.socket() as taken:
-            try:
-                taken.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 class Site(Gateway):
@@ -30,8 +13,6 @@ class Site(Gateway):
     def __init__(self, folder, name, command="up"):
         super().__init__(folder / name, command)
         self.flags = self.default_flags() | {"log-level": "warn"}
-        if command == "up":
-            self.flags |= {"http-port": free_port(), "https-port": free_port()}
 
     def __enter__(self):
         return self

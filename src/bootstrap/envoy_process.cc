@@ -11,17 +11,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "base/strings.h"
 
 namespace gloo::bootstrap {
@@ -30,6 +34,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kModule[] = "libgloo_filters.so";
+constexpr int kReservedPorts = 1024;
 
 fs::path ProgramDir() {
   std::error_code error;
@@ -54,6 +59,21 @@ std::string StartTime(pid_t pid) {
   if (end == std::string::npos) return "";
   const std::vector<std::string> fields = absl::StrSplit(stat.substr(end + 2), ' ');
   return fields.size() > 19 ? fields[19] : "";
+}
+
+// A port below those that the kernel gives to outgoing connections, another one in each call; 0 where there are none.
+uint16_t NextCandidate() {
+  static const int first_of_connections = [] {
+    std::ifstream in("/proc/sys/net/ipv4/ip_local_port_range");
+    int first = 0;
+    in >> first;
+    return first;
+  }();
+  // Programs that start together begin at different places.
+  static std::atomic<unsigned> next = std::minstd_rand(static_cast<unsigned>(absl::ToUnixNanos(absl::Now())))();
+  const int begin = std::max(kReservedPorts, first_of_connections / 2);
+  if (begin >= first_of_connections) return 0;
+  return static_cast<uint16_t>(begin + static_cast<int>(next++ % static_cast<unsigned>(first_of_connections - begin)));
 }
 
 absl::StatusOr<sockaddr_storage> MakeAddress(const std::string& address, uint16_t port, socklen_t* size) {
@@ -218,6 +238,16 @@ bool Accepts(const std::string& address, uint16_t port) {
 }
 
 absl::Status ClaimPort(const std::string& address, const std::string& flag, uint16_t* port) {
+  if (*port == 0) {
+    // Envoy binds it a moment later: a port that the kernel gives away could belong to a connection by then.
+    for (int tries = 0; tries < 100; ++tries) {
+      uint16_t chosen = NextCandidate();
+      if (chosen == 0) break;
+      if (!ClaimPort(address, flag, &chosen).ok()) continue;
+      *port = chosen;
+      return absl::OkStatus();
+    }
+  }
   socklen_t size = 0;
   auto where = MakeAddress(address, *port, &size);
   if (!where.ok()) return where.status();

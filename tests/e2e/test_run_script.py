@@ -15,12 +15,8 @@ import pytest
 from harness import gateway as gateways
 from harness import http
 from harness.gateway import ROOT
+from harness.ports import free_port
 from harness.waiting import wait_for
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
 
 
 def group_members(pgid):
