@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iterator>
 #include <map>
 
 #include "filters/json.h"
@@ -14,6 +13,8 @@ namespace {
 constexpr uint64_t kFnvOffset = 14695981039346656037u;
 constexpr uint64_t kFnvPrime = 1099511628211u;
 constexpr size_t kMostParts = 4096;
+// Changes of each part that may wait for one that is under way.
+constexpr size_t kMostWaiting = 8;
 
 uint64_t Fnv(std::string_view text, uint64_t hash) {
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * kFnvPrime;
@@ -133,14 +134,10 @@ const DomainParts* DomainTables::Slot::Get() const {
     bool any = false;
     if (it->parts == nullptr) it->parts = std::make_unique<DomainParts>();
     auto& parts = it->parts->parts_;
-    parts.resize(live_.size());
-    for (size_t i = 0; i < live_.size(); ++i) {
-      const auto& now = live_[i];
-      if (now.empty()) {
-        parts[i] = nullptr;
-      } else if (parts[i] != now.back()) {
-        parts[i] = now.back();
-      }
+    parts.resize(parts_.size());
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      // Compared first: most did not change, and their counts are shared with other threads.
+      if (parts[i] != parts_[i].in_force) parts[i] = parts_[i].in_force;
       any |= parts[i] != nullptr;
     }
     if (!any) it->parts = nullptr;
@@ -148,29 +145,46 @@ const DomainParts* DomainTables::Slot::Get() const {
   return it->parts.get();
 }
 
+void DomainTables::Slot::Advance(const Part& part, bool was_changing) {
+  if (part.changing() != was_changing) was_changing ? --changing_ : ++changing_;
+  // Where changes follow each other so fast that there is always one under way, they come into force one by one.
+  if (changing_ > 0 && ++waiting_ <= kMostWaiting * parts_.size()) return;
+  waiting_ = 0;
+  bool changed = false;
+  for (Part& p : parts_) {
+    const TablePtr* oldest = p.live.empty() ? nullptr : &p.live.front();
+    if (oldest == nullptr ? p.in_force == nullptr : p.in_force == *oldest) continue;
+    p.in_force = oldest == nullptr ? nullptr : *oldest;
+    changed = true;
+  }
+  if (changed) generation_.fetch_add(1, std::memory_order_release);
+}
+
 DomainTables::Publication::Publication(Slot* slot, std::shared_ptr<const DomainTable> table)
     : slot_(slot), table_(std::move(table)) {
   const std::lock_guard lock(slot_->mutex_);
-  // Another number of parts comes with a whole new table; parts that do not fit it hold nothing any more.
-  if (slot_->live_.size() != table_->parts()) slot_->live_.assign(table_->parts(), {});
-  auto& live = slot_->live_[table_->part()];
+  if (slot_->parts_.size() != table_->parts()) {
+    // Another number of parts comes with a whole new table; parts that do not fit it hold nothing any more.
+    slot_->parts_ = std::vector<Slot::Part>(table_->parts());
+    slot_->changing_ = 0;
+  }
+  Slot::Part& part = slot_->parts_[table_->part()];
+  const bool was_changing = part.changing();
   // Every listener loads the same resource: they share one table, and readers see no change.
-  if (!live.empty() && *live.back() == *table_) table_ = live.back();
-  const bool changed = live.empty() || live.back() != table_;
-  live.push_back(table_);
-  if (changed) slot_->generation_.fetch_add(1, std::memory_order_release);
+  if (!part.live.empty() && *part.live.back() == *table_) table_ = part.live.back();
+  part.live.push_back(table_);
+  slot_->Advance(part, was_changing);
 }
 
 DomainTables::Publication::~Publication() {
   const std::lock_guard lock(slot_->mutex_);
-  if (slot_->live_.size() != table_->parts()) return;
-  auto& live = slot_->live_[table_->part()];
-  // Searched from the end: an older entry may be the same table.
-  const auto found = std::find(live.rbegin(), live.rend(), table_);
-  if (found == live.rend()) return;
-  const std::shared_ptr<const DomainTable> in_force = live.back();
-  live.erase(std::next(found).base());
-  if (live.empty() || live.back() != in_force) slot_->generation_.fetch_add(1, std::memory_order_release);
+  if (slot_->parts_.size() != table_->parts()) return;
+  Slot::Part& part = slot_->parts_[table_->part()];
+  const auto found = std::find(part.live.begin(), part.live.end(), table_);
+  if (found == part.live.end()) return;
+  const bool was_changing = part.changing();
+  part.live.erase(found);
+  slot_->Advance(part, was_changing);
 }
 
 DomainTables::Slot* DomainTables::Find(std::string_view id) {

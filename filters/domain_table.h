@@ -82,6 +82,12 @@ class DomainParts {
 };
 
 // The tables in force by their ids, for all threads of the process.
+//
+// Envoy makes a configuration on the main thread, hands it to each worker in turn, after the scopes that came before
+// it, and destroys the one that it replaces on the main thread once the last worker has taken the new one. So as long
+// as two live, a worker may lack the scopes that the new one names, and the old one is in force for all; and several
+// parts that arrived together come into force together, or a host would match nothing between a wildcard that went and
+// one that came.
 class DomainTables {
  public:
   // The place of one table. Its address never changes and it is never freed, so that readers may keep it.
@@ -94,10 +100,23 @@ class DomainTables {
    private:
     friend class DomainTables;
     friend class Publication;
+    using TablePtr = std::shared_ptr<const DomainTable>;
+    struct Part {
+      // What the live configurations hold, oldest first.
+      std::vector<TablePtr> live;
+      TablePtr in_force;
+      bool changing() const { return !live.empty() && live.front() != live.back(); }
+    };
+    // After a change of a part that was `changing` before it.
+    void Advance(const Part& part, bool was_changing);
+
     std::atomic<uint64_t> generation_{0};
     mutable std::mutex mutex_;
-    // What the live configurations hold, by part, oldest first: the last one is in force. Guarded by mutex_.
-    std::vector<std::vector<std::shared_ptr<const DomainTable>>> live_;
+    // The rest is guarded by mutex_.
+    std::vector<Part> parts_;
+    size_t changing_ = 0;
+    // Changes that wait for the last one that is under way.
+    size_t waiting_ = 0;
   };
 
   // Keeps one part published until it is destroyed.

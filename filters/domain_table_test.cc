@@ -100,7 +100,7 @@ TEST(DomainTableTest, NamesMistakes) {
   }
 }
 
-TEST(DomainTablesTest, LatestLivePublicationIsInForce) {
+TEST(DomainTablesTest, TheOldestLivePublicationIsInForce) {
   const auto one = Parse(R"({"table":"p","listeners":{"http":["*"]}})");
   const auto two = Parse(R"({"table":"p","listeners":{"http":["*.b"]}})");
   DomainTables::Slot* slot = DomainTables::Find("p");
@@ -111,15 +111,58 @@ TEST(DomainTablesTest, LatestLivePublicationIsInForce) {
   auto first = std::make_unique<DomainTables::Publication>(slot, one);
   EXPECT_EQ(key(), "http|*");
   auto second = std::make_unique<DomainTables::Publication>(slot, two);
-  EXPECT_EQ(key(), "http|*.b");
+  EXPECT_EQ(key(), "http|*") << "a worker may not have the new one";
   first.reset();
-  EXPECT_EQ(key(), "http|*.b");
+  EXPECT_EQ(key(), "http|*.b") << "all have it";
   first = std::make_unique<DomainTables::Publication>(slot, one);
-  EXPECT_EQ(key(), "http|*");
   first.reset();
-  EXPECT_EQ(key(), "http|*.b") << "back to what still lives";
+  EXPECT_EQ(key(), "http|*.b") << "a new one that came to nothing changes nothing";
   second.reset();
   EXPECT_EQ(slot->Get(), nullptr);
+}
+
+// One part of a table: its only domain, or nothing.
+std::unique_ptr<DomainTables::Publication> Publish(DomainTables::Slot* slot, const std::string& id, size_t part,
+                                                   const std::string& domain) {
+  return std::make_unique<DomainTables::Publication>(
+      slot, Parse(R"({"table":")" + id + R"(","part":")" + std::to_string(part) + R"(/8","listeners":{"http":[)" +
+                  (domain.empty() ? "" : '"' + domain + '"') + "]}}"));
+}
+
+TEST(DomainTablesTest, PartsThatChangeTogetherComeIntoForceTogether) {
+  DomainTables::Slot* slot = DomainTables::Find("together");
+  const auto key = [&] { return slot->Get()->Match("http", "a.test"); };
+  const size_t narrow = DomainTable::PartOf("*.test", 8);
+  const size_t wide = DomainTable::PartOf("*", 8);
+  ASSERT_NE(narrow, wide);
+  auto narrow_live = Publish(slot, "together", narrow, "*.test");
+  auto wide_live = Publish(slot, "together", wide, "");
+  EXPECT_EQ(key(), "http|*.test");
+  auto narrow_next = Publish(slot, "together", narrow, "");
+  auto wide_next = Publish(slot, "together", wide, "*");
+  EXPECT_EQ(key(), "http|*.test");
+  narrow_live.reset();
+  EXPECT_EQ(key(), "http|*.test") << "nothing would match";
+  wide_live.reset();
+  EXPECT_EQ(key(), "http|*");
+}
+
+TEST(DomainTablesTest, ChangesWithoutEndComeIntoForceAllTheSame) {
+  DomainTables::Slot* slot = DomainTables::Find("endless");
+  const size_t part = DomainTable::PartOf("*.test", 8);
+  std::vector<std::unique_ptr<DomainTables::Publication>> stuck;
+  // One part never ends changing.
+  stuck.push_back(Publish(slot, "endless", (part + 1) % 8, ""));
+  stuck.push_back(Publish(slot, "endless", (part + 1) % 8, "stuck.test"));
+  auto live = Publish(slot, "endless", part, "");
+  for (int i = 0; i < 100; ++i) live = Publish(slot, "endless", part, i % 2 == 0 ? "*.test" : "*.b.test");
+  live = Publish(slot, "endless", part, "*.test");
+  bool in_force = false;
+  for (int i = 0; i < 100 && !in_force; ++i) {
+    auto other = Publish(slot, "endless", (part + 2) % 8, "");
+    in_force = slot->Get() != nullptr && slot->Get()->Match("http", "a.test") == "http|*.test";
+  }
+  EXPECT_TRUE(in_force);
 }
 
 TEST(DomainTablesTest, EqualTablesAreOne) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "filters/fake_envoy.h"
 
 namespace gloo::filters {
@@ -43,20 +45,25 @@ TEST_F(ScopeKeyTest, ReplacesWhatTheClientSent) {
 
 TEST_F(ScopeKeyTest, FollowsTheTable) {
   Configure(R"({"table":"follow","listener":"http"})");
-  {
-    FakeFilterConfig domains("gloo.domains", R"({"table":"follow","listeners":{"http":["*.com","*","a.com"]}})");
-    ASSERT_NE(domains.module, nullptr);
-    EXPECT_EQ(KeyOf({{":authority", "A.com:80"}}), "http|a.com");
-    EXPECT_EQ(KeyOf({{":authority", "b.com"}}), "http|*.com");
-    EXPECT_EQ(KeyOf({{":authority", "x.org"}}), "http|*");
-    EXPECT_EQ(KeyOf({}), "http|*");
-    EXPECT_EQ(KeyOf({{":authority", std::string(1000, 'a') + ".com"}}), "http|*") << "too long for a name";
-    FakeFilterConfig other("gloo.domains", R"({"table":"follow","listeners":{"http":["*.b.com"]}})");
-    EXPECT_EQ(KeyOf({{":authority", "b.com"}}), "http|b.com");
-    EXPECT_EQ(KeyOf({{":authority", "a.b.com"}}), "http|*.b.com");
-    FakeFilterConfig tls("gloo.domains", R"({"table":"follow","listeners":{"https":["*"]}})");
-    EXPECT_EQ(KeyOf({{":authority", "b.com"}}), "http|b.com");
-  }
+  auto domains = std::make_unique<FakeFilterConfig>("gloo.domains",
+                                                    R"({"table":"follow","listeners":{"http":["*.com","*","a.com"]}})");
+  ASSERT_NE(domains->module, nullptr);
+  EXPECT_EQ(KeyOf({{":authority", "A.com:80"}}), "http|a.com");
+  EXPECT_EQ(KeyOf({{":authority", "b.com"}}), "http|*.com");
+  EXPECT_EQ(KeyOf({{":authority", "x.org"}}), "http|*");
+  EXPECT_EQ(KeyOf({}), "http|*");
+  EXPECT_EQ(KeyOf({{":authority", std::string(1000, 'a') + ".com"}}), "http|*") << "too long for a name";
+  // As Envoy does it: the next one is made, all workers take it, the one before is destroyed.
+  const auto replace = [&domains](std::string_view json) {
+    auto next = std::make_unique<FakeFilterConfig>("gloo.domains", json);
+    domains = std::move(next);
+  };
+  replace(R"({"table":"follow","listeners":{"http":["*.b.com"]}})");
+  EXPECT_EQ(KeyOf({{":authority", "b.com"}}), "http|b.com");
+  EXPECT_EQ(KeyOf({{":authority", "a.b.com"}}), "http|*.b.com");
+  replace(R"({"table":"follow","listeners":{"https":["*"]}})");
+  EXPECT_EQ(KeyOf({{":authority", "a.b.com"}}), "http|a.b.com");
+  domains = nullptr;
   EXPECT_EQ(KeyOf({{":authority", "b.com"}}), "http|b.com");
 }
 

@@ -72,8 +72,9 @@ class SessionEvents {
 struct SessionOptions {
   bool delta = true;
   size_t max_response_bytes = 1 << 20;
-  // How long an acknowledged resource waits for the client to subscribe to what it warms (1 to 2 times this), and how
-  // long a client that reconnects has to say all that it holds before anything is removed from it.
+  // How long an acknowledged resource waits for the client to subscribe to what it warms (1 to 2 times this), how long
+  // a client that reconnects has to say all that it holds before anything is removed from it, and how long a scope
+  // stays after the table of domains named it no more: the workers of an Envoy take a new table one after the other.
   absl::Duration grace = absl::Milliseconds(500);
   // How many server names one wildcard certificate may answer on a stream. Clients of the Envoy choose them, and each
   // is a secret of its own there.
@@ -160,15 +161,14 @@ class Session {
   void Wake(const snapshot::ResourceRef& key);
   // What an upsert, a removal, or the end of warming has to wait for.
   std::optional<snapshot::ResourceRef> UpsertBlockedBy(const snapshot::Resource& resource, const Lag& lag) const;
-  std::optional<snapshot::ResourceRef> RemovalBlockedBy(snapshot::Type type, const std::string& name,
-                                                        const Lag& lag) const;
+  std::optional<snapshot::ResourceRef> RemovalBlockedBy(snapshot::Type type, const std::string& name, Lag& lag) const;
   std::optional<snapshot::ResourceRef> WarmingBlockedBy(const snapshot::Resource& resource, Lag& lag, bool* grace);
   static bool InForce(const Entry& entry);
   bool NotInForce(const snapshot::ResourceRef& ref, uint64_t sequence) const;
   // Whether all that it needs is in force at the client now.
   bool Usable(const snapshot::Resource& resource) const;
   bool PendingUpTo(snapshot::Type type, uint64_t sequence) const;
-  void StartGrace(std::optional<snapshot::ResourceRef> warming);
+  void KeepGraceTimer();
   void OnGrace();
 
   // session_secrets.cc
@@ -211,11 +211,15 @@ class Session {
   absl::flat_hash_map<snapshot::ResourceRef, absl::flat_hash_set<snapshot::ResourceRef>> waiters_;
   // Entries whose form at the client is unknown (it reconnected with a version that is not ours), by type.
   size_t unknown_[snapshot::kTypeCount] = {};
-  bool adopted_ = false;
-  bool adopt_grace_over_ = false;
-  // Two steps of the grace timer: what is in the second one is released by its next tick.
+  // The timer of graces. One that begins ends with the second tick.
+  uint64_t ticks_ = 0;
+  // Resources that wait for the clients to ask for what they warm; those in the second one are released by the next
+  // tick.
   std::vector<snapshot::ResourceRef> grace_first_, grace_second_;
-  int adopt_ticks_ = 0;
+  // The client reconnected, and has said by then what it holds; 0: it has not.
+  uint64_t adopted_at_ = 0;
+  // All workers of the client use the table of domains that it has acknowledged.
+  uint64_t table_settled_at_ = 0;
   std::unique_ptr<runtime::Timer> grace_timer_;
   // To be sent again as soon as the client has said that it has them.
   absl::flat_hash_set<snapshot::ResourceRef> owed_;

@@ -25,6 +25,7 @@ inline bool IsUnknown(const snapshot::ResourcePtr& form) { return form->version.
 
 // Keys of waiters that are no resources. No resource has such a name.
 inline snapshot::ResourceRef WholeType(snapshot::Type type) { return {type, std::string("\0type", 5)}; }
+inline snapshot::ResourceRef TableKey() { return {snapshot::Type::kSecret, std::string("\0table", 6)}; }
 inline snapshot::ResourceRef AdoptKey() { return {snapshot::Type::kSecret, std::string("\0adopt", 6)}; }
 
 // The client is served everything of these types if its first request names nothing.

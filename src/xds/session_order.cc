@@ -67,6 +67,7 @@ bool Session::MarkChanged(Type type, const std::string& name, Entry& entry) {
     entry.lag->sequence = sequence_;
   }
   entry.lag->newest = sequence_;
+  entry.lag->stays_until = 0;
   UpdatePending(type, name, entry);
   Enqueue(type, name, entry);
   return entry.lag->pending != 0;
@@ -244,11 +245,11 @@ std::optional<ResourceRef> Session::UpsertBlockedBy(const Resource& resource, co
   return std::nullopt;
 }
 
-std::optional<ResourceRef> Session::RemovalBlockedBy(Type type, const std::string& name, const Lag& lag) const {
+std::optional<ResourceRef> Session::RemovalBlockedBy(Type type, const std::string& name, Lag& lag) const {
   if (const ResourceRef self{type, name}; holds_.contains(self)) return self;
-  if (adopted_ && type < Type::kListener) {
+  if (adopted_at_ > 0 && type < Type::kListener) {
     // What a client that reconnected still uses is known once it has said all that it holds, and holds known forms.
-    if (!adopt_grace_over_) return AdoptKey();
+    if (ticks_ < adopted_at_) return AdoptKey();
     for (int above = static_cast<int>(type) + 1; above < snapshot::kTypeCount; ++above) {
       if (unknown_[above] > 0) return AdoptKey();
     }
@@ -258,6 +259,11 @@ std::optional<ResourceRef> Session::RemovalBlockedBy(Type type, const std::strin
     for (int above = static_cast<int>(type); above < static_cast<int>(Type::kListener); ++above) {
       if (PendingUpTo(static_cast<Type>(above), lag.newest)) return WholeType(static_cast<Type>(above));
     }
+  }
+  if (type == Type::kScopedRoute) {
+    // The table names it no more. Later tables do not matter.
+    if (lag.stays_until == 0) lag.stays_until = table_settled_at_;
+    if (ticks_ < lag.stays_until) return TableKey();
   }
   if (type == Type::kListener) {
     // A listener that takes over an address must come with the removal of the one that had it: neither before
@@ -289,22 +295,15 @@ std::optional<ResourceRef> Session::WarmingBlockedBy(const Resource& resource, L
   return std::nullopt;
 }
 
-void Session::StartGrace(std::optional<ResourceRef> warming) {
-  if (warming.has_value()) {
-    grace_first_.push_back(*std::move(warming));
-  } else {
-    adopt_ticks_ = 2;
-  }
+void Session::KeepGraceTimer() {
   if (grace_timer_ == nullptr) grace_timer_ = loop_.After(options_.grace, [this] { OnGrace(); });
 }
 
 void Session::OnGrace() {
   // The timer that fires must live until its function returns.
   const std::unique_ptr<runtime::Timer> fired = std::move(grace_timer_);
-  if (adopt_ticks_ > 0 && --adopt_ticks_ == 0) {
-    adopt_grace_over_ = true;
-    Wake(AdoptKey());
-  }
+  if (++ticks_ == adopted_at_) Wake(AdoptKey());
+  Wake(TableKey());
   for (const ResourceRef& ref : grace_second_) {
     Subscription& s = sub(ref.type);
     const auto it = s.entries.find(ref.name);
@@ -313,9 +312,7 @@ void Session::OnGrace() {
     Enqueue(ref.type, ref.name, it->second);
   }
   grace_second_ = std::exchange(grace_first_, {});
-  if (!grace_second_.empty() || adopt_ticks_ > 0) {
-    grace_timer_ = loop_.After(options_.grace, [this] { OnGrace(); });
-  }
+  if (!grace_second_.empty() || ticks_ < adopted_at_ || ticks_ < table_settled_at_) KeepGraceTimer();
   events_.OnRunnable();
 }
 

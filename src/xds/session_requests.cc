@@ -167,9 +167,9 @@ void Session::Adopt(Type type, const std::string& name, const std::string& versi
   const ResourcePtr current = Current(type, name);
   const bool same = current != nullptr && current->version == version;
   entry.sent = entry.acked = same ? current : UnknownForm(type);
-  if (!adopted_) {
-    adopted_ = true;
-    StartGrace(std::nullopt);
+  if (adopted_at_ == 0) {
+    adopted_at_ = ticks_ + 2;
+    KeepGraceTimer();
   }
   entry.warm = same && current->warms.empty();
   // Held does not mean warm: the stream may have broken before the client had what it refers to.
@@ -248,6 +248,10 @@ void Session::Acknowledge(Type type, InFlight response) {
     lag.alone = false;
     lag.grace_started = lag.grace_over = false;
     if (lag.uncovered != 0) lag.sequence = std::exchange(lag.uncovered, 0);
+    if (type == Type::kExtensionConfig && entry.acked != nullptr && entry.acked != form) {
+      table_settled_at_ = ticks_ + 2;
+      KeepGraceTimer();
+    }
     Mutate(entry, [&] {
       entry.sent = entry.acked = form;
       lag.maybe = nullptr;

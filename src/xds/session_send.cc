@@ -47,7 +47,10 @@ Session::Decision Session::Decide(Type type, const std::string& name, Entry& ent
       Mutate(entry, [&] { entry.sent = entry.acked = current; });
       bool grace = false;
       if (const auto key = WarmingBlockedBy(*current, lag, &grace); key.has_value()) {
-        if (grace && !std::exchange(lag.grace_started, true)) StartGrace(ResourceRef{type, name});
+        if (grace && !std::exchange(lag.grace_started, true)) {
+          grace_first_.push_back({type, name});
+          KeepGraceTimer();
+        }
         WaitFor(*key, type, name, lag);
         return Decision::kNothing;
       }

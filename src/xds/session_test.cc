@@ -327,6 +327,8 @@ TEST(DeltaSession, ScopesThenTableAndTheOtherWayRound) {
   const Response table = h.last;
   EXPECT_EQ(h.Next(), "");
   h.Answer(table);
+  EXPECT_EQ(h.Next(), "") << "the workers of the client take the new table one after the other";
+  h.Tick();
   EXPECT_EQ(h.NextAcked(), "ScopedRouteConfiguration -s");
   EXPECT_EQ(h.NextAcked(), "RouteConfiguration -r");
 }

@@ -42,6 +42,8 @@ struct Lag {
   // The client had its time to subscribe to what this warms.
   bool grace_started = false;
   bool grace_over = false;
+  // A scope that is to go stays until that tick; 0: that is not known yet.
+  uint64_t stays_until = 0;
   std::optional<snapshot::ResourceRef> waiting_for;
   // From a refused response with several resources: Envoy takes the good ones of it all the same.
   snapshot::ResourcePtr maybe;

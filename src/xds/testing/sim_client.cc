@@ -204,6 +204,10 @@ void SimClient::Receive(const Response& response) {
       }
     }
     stale_.erase(ref);
+    // Its workers take a new table a little later.
+    if (form != nullptr && type == Type::kExtensionConfig) {
+      tables_before_.emplace_back(form, passed_ + kWorkersLag);
+    }
     form = item.resource;
     // A cluster is missed until it is warm.
     if (type != Type::kCluster) refused_.erase(ref);
@@ -288,6 +292,13 @@ void SimClient::Check(const char* after) {
       if (serving_) fail("table names scope " + scope);
     }
   }
+  std::erase_if(tables_before_, [&](const auto& before) { return before.second <= passed_; });
+  for (const auto& [table, until] : tables_before_) {
+    for (const std::string& scope : ScopesOf(*table)) {
+      if (!serving_ || held(Type::kScopedRoute).contains(scope)) continue;
+      if (!refused_.contains({Type::kScopedRoute, scope})) fail("a worker's table names scope " + scope);
+    }
+  }
   serving_ |= fits && !held(Type::kExtensionConfig).empty() && !held(Type::kScopedRoute).empty();
 }
 
@@ -329,6 +340,7 @@ bool SimClient::Step() {
 
 void SimClient::Wait(absl::Duration duration) {
   while (!to_server_.empty()) Deliver();
+  passed_ += duration;
   loop_.Advance(duration);
 }
 
@@ -337,6 +349,7 @@ void SimClient::Drain() {
     int idle = 0;
     while (idle < 40) idle = Step() ? 0 : idle + 1;
     const size_t before = responses_;
+    passed_ += absl::Seconds(1);
     loop_.Advance(absl::Seconds(1));
     while (Step()) {
     }

@@ -21,6 +21,8 @@ namespace gloo::xds::testing {
 inline constexpr char kBad[] = "!bad!";
 // A table of domains names the scopes that it wants to find: "table:a,b,".
 inline constexpr char kTable[] = "table:";
+// How long its workers may take for a table: less than the grace of a session.
+inline constexpr absl::Duration kWorkersLag = absl::Milliseconds(400);
 
 class SimClient final : public SessionEvents {
  public:
@@ -98,6 +100,9 @@ class SimClient final : public SessionEvents {
   std::string last_nonce_[snapshot::kTypeCount];
   // From the first time on that the table of domains and the scopes fitted: until then no listener is warm.
   bool serving_ = false;
+  // Tables that a worker may still use, and until when.
+  std::vector<std::pair<snapshot::ResourcePtr, absl::Duration>> tables_before_;
+  absl::Duration passed_;
   // Acknowledgements of clusters that wait for warming.
   std::vector<std::pair<std::string, bool>> cluster_acks_;
   // The last version that came on this stream, or was said to be held when it began; and how often it may come again
