@@ -259,6 +259,7 @@ void Controller::Process(Pending pending) {
   metrics_
       .histogram("gloo_translation_seconds", "Time to translate one merged set of changes.", runtime::LatencyBuckets())
       .Observe(absl::ToDoubleSeconds(took));
+  for (const std::string& refused : result.refused) spdlog::error("translator: {}", refused);
   metrics_.counter("gloo_units_run_total", "Units of translation that ran.").Add(static_cast<double>(result.units_run));
   spdlog::debug("translated {} objects, {} secrets and artifacts: {} units in {}", changes.objects.size(),
                 changes.secrets.size() + changes.artifacts.size(), result.units_run, absl::FormatDuration(took));

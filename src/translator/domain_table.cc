@@ -59,13 +59,15 @@ void DomainTable::Remove(const std::string& listener, const std::string& domain)
   if (--entry.domains == 0) listeners_.erase(it);
 }
 
-std::vector<snapshot::ResourcePtr> DomainTable::TakeChanged(const std::string& role) {
+std::vector<snapshot::ResourcePtr> DomainTable::TakeChanged(const std::string& role, Issues& issues) {
   std::vector<snapshot::ResourcePtr> made;
-  for (const size_t part : std::exchange(changed_, {})) made.push_back(Make(role, part));
+  for (const size_t part : std::exchange(changed_, {})) {
+    if (snapshot::ResourcePtr resource = Make(role, part, issues)) made.push_back(std::move(resource));
+  }
   return made;
 }
 
-snapshot::ResourcePtr DomainTable::Make(const std::string& role, size_t part) const {
+snapshot::ResourcePtr DomainTable::Make(const std::string& role, size_t part, Issues& issues) const {
   std::string json = Cat("{\"table\":", JsonQuote(role), ",\"part\":\"", part, "/", kDomainParts, "\",\"listeners\":{");
   bool first_listener = true;
   for (const auto& [name, listener] : listeners_) {
@@ -86,7 +88,8 @@ snapshot::ResourcePtr DomainTable::Make(const std::string& role, size_t part) co
   envoy::config::core::v3::TypedExtensionConfig config;
   config.set_name(DomainPartName(part));
   *config.mutable_typed_config() = ModuleFilter(kDomainTable, json);
-  return snapshot::MakeResource(snapshot::Type::kExtensionConfig, DomainPartName(part), Serialize(config));
+  return MakeChecked(snapshot::Type::kExtensionConfig, DomainPartName(part), config, "part of the table of domains",
+                     issues);
 }
 
 }  // namespace gloo::translator

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/issues.h"
 #include "snapshot/resource.h"
 
 namespace gloo::translator {
@@ -30,8 +31,9 @@ class DomainTable {
 
   // Makes all parts anew.
   void ChangeAll() { changed_ = AllParts(); }
-  // The parts that changed since the last call; all of them the first time.
-  std::vector<snapshot::ResourcePtr> TakeChanged(const std::string& role);
+  // The parts that changed since the last call; all of them the first time. What Envoy would refuse of them is in
+  // `issues`, and they are left out.
+  std::vector<snapshot::ResourcePtr> TakeChanged(const std::string& role, Issues& issues);
 
  private:
   struct Part {
@@ -44,7 +46,7 @@ class DomainTable {
     std::vector<Part> parts{kDomainParts};
   };
   void ShowOrHideExact(const Listener& listener);
-  snapshot::ResourcePtr Make(const std::string& role, size_t part) const;
+  snapshot::ResourcePtr Make(const std::string& role, size_t part, Issues& issues) const;
 
   std::map<std::string, Listener> listeners_;
   std::set<size_t> changed_ = AllParts();

@@ -5,7 +5,10 @@
 #include <google/protobuf/unknown_field_set.h>
 #include <google/protobuf/wrappers.pb.h>
 
+#include <utility>
+
 #include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
+#include "translator/checks/checks.h"
 #include "translator/names.h"
 #include "translator/text.h"
 
@@ -46,6 +49,22 @@ google::protobuf::Any Pack(const google::protobuf::Message& message) {
   any.set_type_url(Cat("type.googleapis.com/", message.GetDescriptor()->full_name()));
   any.set_value(Serialize(message));
   return any;
+}
+
+bool CheckForEnvoy(const google::protobuf::Message& message, std::string_view what, Issues& issues) {
+  Issues found;
+  checks::CheckMessage(message, found);
+  for (const Issue& issue : found.items()) {
+    issues.Error("", "RefusedByEnvoy", Cat("Envoy would refuse this ", what, ": ", issue.path, ": ", issue.message));
+  }
+  return found.ok();
+}
+
+snapshot::ResourcePtr MakeChecked(snapshot::Type type, std::string name, const google::protobuf::Message& message,
+                                  std::string_view what, Issues& issues, std::vector<snapshot::ResourceRef> warms,
+                                  std::vector<snapshot::ResourceRef> needs) {
+  if (!CheckForEnvoy(message, what, issues)) return nullptr;
+  return snapshot::MakeResource(type, std::move(name), Serialize(message), std::move(warms), std::move(needs));
 }
 
 envoy::config::core::v3::ConfigSource AdsSource() {

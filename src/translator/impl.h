@@ -149,6 +149,8 @@ class Translator::Impl {
   // As Envoys get them; null where there are none, with why.
   snapshot::ResourcePtr system_authorities_;
   std::string system_authorities_error_;
+  // Of the Apply() that runs, see Result::refused.
+  Issues refused_;
 
   absl::node_hash_map<model::ObjectKey, UpstreamNode> upstreams_;
   absl::node_hash_map<model::ObjectKey, VirtualServiceNode> virtual_services_;

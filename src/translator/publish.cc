@@ -11,15 +11,15 @@
 namespace gloo::translator {
 namespace {
 
-snapshot::ResourcePtr MakeScope(const ClaimKey& claim, const model::ObjectKey& owner) {
+snapshot::ResourcePtr MakeScope(const ClaimKey& claim, const model::ObjectKey& owner, Issues& issues) {
   std::string name = ScopeName(claim.listener, claim.domain);
   std::string routes = ResourceName(owner.ns, owner.name);
   envoy::config::route::v3::ScopedRouteConfiguration scope;
   scope.set_name(name);
   scope.set_route_configuration_name(routes);
   scope.mutable_key()->add_fragments()->set_string_key(name);
-  return snapshot::MakeResource(snapshot::Type::kScopedRoute, name, Serialize(scope),
-                                {{snapshot::Type::kRoute, std::move(routes)}});
+  return MakeChecked(snapshot::Type::kScopedRoute, name, scope, "scope", issues,
+                     {{snapshot::Type::kRoute, std::move(routes)}});
 }
 
 bool SameForm(const model::ObjectPtr& a, const model::ObjectPtr& b) {
@@ -130,7 +130,7 @@ void Translator::Impl::ResolveClaim(const ClaimKey& claim) {
   if (now) Serve(claim.role, *now);
   if (before) Unserve(claim.role, *before);
   snapshot::ResourceRef ref{snapshot::Type::kScopedRoute, ScopeName(claim.listener, claim.domain)};
-  Publish(role, ref, now ? MakeScope(claim, *now) : nullptr);
+  Publish(role, ref, now ? MakeScope(claim, *now, refused_) : nullptr);
   if (now && !before) role.domains.Add(claim.listener, claim.domain);
   if (before && !now) role.domains.Remove(claim.listener, claim.domain);
 }
@@ -215,7 +215,7 @@ void Translator::Impl::Finish(Result* result) {
     auto it = roles_.find(name);
     if (it == roles_.end()) continue;
     RoleState& role = it->second;
-    for (snapshot::ResourcePtr& part : role.domains.TakeChanged(name)) {
+    for (snapshot::ResourcePtr& part : role.domains.TakeChanged(name, refused_)) {
       Publish(role, part->ref, role.defined ? part : nullptr);
     }
     snapshot::Delta delta;

@@ -132,7 +132,7 @@ Listener MakeListener(const std::string& name, const std::string& address, uint3
 // request, so a request passes none of them; and a part that changes touches no listener that serves. It has the scopes
 // of the listeners that serve, for the first that asks for them is the only one that Envoy keeps back until they are
 // there: another one would answer 404 until then.
-snapshot::ResourcePtr MakeTableListener() {
+snapshot::ResourcePtr MakeTableListener(Issues& issues) {
   hcm::HttpConnectionManager manager;
   // Without a dot: the bootstrap leaves `http.domains.` out of the statistics.
   manager.set_stat_prefix("domains");
@@ -152,7 +152,7 @@ snapshot::ResourcePtr MakeTableListener() {
   // The address is a name only.
   Listener listener = MakeListener(std::string(kDomainTable), "127.0.0.1", 1, manager);
   listener.mutable_bind_to_port()->set_value(false);
-  return snapshot::MakeResource(snapshot::Type::kListener, listener.name(), Serialize(listener), std::move(parts));
+  return MakeChecked(snapshot::Type::kListener, listener.name(), listener, "listener", issues, std::move(parts));
 }
 
 bool IsListenerName(const std::string& name) {
@@ -226,18 +226,15 @@ RoleOutput TranslateRole(const Registry& registry, const Settings& settings, con
       // For a handshake; without it a client that sends nothing holds its connection for ever.
       chain->mutable_transport_socket_connect_timeout()->set_seconds(10);
     }
-    Issues refused;
-    checks::CheckMessage(message, refused);
-    for (const Issue& issue : refused.items()) {
-      issues.Error("", "RefusedByEnvoy", Cat("Envoy would refuse this listener: ", issue.path, ": ", issue.message));
-    }
-    if (!refused.ok()) continue;
-    out.listeners.push_back({listener.name(), listener.tls()});
     // The table and the scopes first: without them a host has no scope, or that of a wildcard that covers it.
-    out.resources.push_back(snapshot::MakeResource(snapshot::Type::kListener, listener.name(), Serialize(message), {},
-                                                   {{snapshot::Type::kListener, std::string(kDomainTable)}}));
+    snapshot::ResourcePtr checked = MakeChecked(snapshot::Type::kListener, listener.name(), message, "listener", issues,
+                                                {}, {{snapshot::Type::kListener, std::string(kDomainTable)}});
+    if (checked == nullptr) continue;
+    out.listeners.push_back({listener.name(), listener.tls()});
+    out.resources.push_back(std::move(checked));
   }
-  out.resources.push_back(MakeTableListener());
+  out.resources.push_back(MakeTableListener(issues));
+  if (out.resources.back() == nullptr) return {};
   return out;
 }
 
@@ -260,9 +257,11 @@ snapshot::Delta AnswerOnly(const Settings& settings, const std::string& reason) 
     route->mutable_direct_response()->set_status(500);
     route->mutable_direct_response()->mutable_body()->set_inline_string(reason + "\n");
     AddRouter(&manager);
-    delta.upserts.push_back(snapshot::MakeResource(
+    Issues refused;
+    snapshot::ResourcePtr checked = MakeChecked(
         snapshot::Type::kListener, listener.name(),
-        Serialize(MakeListener(listener.name(), settings.bind_address, listener.port(), manager))));
+        MakeListener(listener.name(), settings.bind_address, listener.port(), manager), "listener", refused);
+    if (checked != nullptr) delta.upserts.push_back(std::move(checked));
   }
   return delta;
 }

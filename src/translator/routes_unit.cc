@@ -254,15 +254,6 @@ class RouteTranslation {
   std::string_view effect_;
 };
 
-// What Envoy would refuse becomes an error that names the route.
-void Check(const Route& route, Issues& issues) {
-  Issues found;
-  checks::CheckMessage(route, found);
-  for (const Issue& issue : found.items()) {
-    issues.Error("", "RefusedByEnvoy", Cat("Envoy would refuse this route: ", issue.path, ": ", issue.message));
-  }
-}
-
 }  // namespace
 
 RoutesOutput TranslateRoutes(const Registry& registry, const model::Object& object, UpstreamReader& upstreams,
@@ -275,6 +266,9 @@ RoutesOutput TranslateRoutes(const Registry& registry, const model::Object& obje
   envoy::config::route::v3::VirtualHost* host = configuration.add_virtual_hosts();
   host->set_name(name);
   host->add_domains(std::string(1, '*'));
+
+  // Without its routes, which are checked one by one.
+  CheckForEnvoy(configuration, "virtual service", issues);
 
   std::set<std::string> clusters;
   RouteTranslation translation(registry, object, upstreams);
@@ -309,7 +303,7 @@ RoutesOutput TranslateRoutes(const Registry& registry, const model::Object& obje
     for (auto& match : matches) {
       if (exact) coverage.Add(match, index);
       *out.mutable_match() = std::move(match);
-      if (found.ok()) Check(out, found);
+      if (found.ok()) CheckForEnvoy(out, "route", found);
       if (!found.ok()) {
         envoy::config::route::v3::RouteMatch kept = out.match();
         out = RouteTranslation::Wrong(out.name());

@@ -1,5 +1,6 @@
 #include "translator/secrets.h"
 
+#include <optional>
 #include <utility>
 
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
@@ -18,11 +19,6 @@ const std::string* FindKey(const model::NamedData& data, std::initializer_list<c
   return nullptr;
 }
 
-snapshot::ResourcePtr Make(std::string name, envoy::extensions::transport_sockets::tls::v3::Secret& secret) {
-  secret.set_name(name);
-  return snapshot::MakeResource(snapshot::Type::kSecret, std::move(name), Serialize(secret));
-}
-
 }  // namespace
 
 const std::string* CertificateChain(const model::NamedData& data) {
@@ -32,6 +28,36 @@ const std::string* CertificateChain(const model::NamedData& data) {
 const std::string* PrivateKey(const model::NamedData& data) { return FindKey(data, {"tls.key", "private_key"}); }
 
 const std::string* CertificateAuthority(const model::NamedData& data) { return FindKey(data, {"ca.crt", "root_ca"}); }
+
+namespace {
+
+using envoy::extensions::transport_sockets::tls::v3::Secret;
+
+std::optional<Secret> PairSecret(const model::NamedData& data) {
+  const std::string* chain = CertificateChain(data);
+  const std::string* key = PrivateKey(data);
+  if (chain == nullptr || key == nullptr) return std::nullopt;
+  Secret secret;
+  secret.mutable_tls_certificate()->mutable_certificate_chain()->set_inline_bytes(*chain);
+  secret.mutable_tls_certificate()->mutable_private_key()->set_inline_bytes(*key);
+  return secret;
+}
+
+std::optional<Secret> AuthoritySecret(const model::NamedData& data) {
+  const std::string* ca = CertificateAuthority(data);
+  if (ca == nullptr) return std::nullopt;
+  Secret secret;
+  secret.mutable_validation_context()->mutable_trusted_ca()->set_inline_bytes(*ca);
+  return secret;
+}
+
+snapshot::ResourcePtr Make(std::string name, std::optional<Secret> secret) {
+  if (!secret) return nullptr;
+  secret->set_name(name);
+  return snapshot::MakeResource(snapshot::Type::kSecret, std::move(name), Serialize(*secret));
+}
+
+}  // namespace
 
 std::string CheckSecret(const model::NamedData& data) {
   const std::string* chain = CertificateChain(data);
@@ -46,25 +72,19 @@ std::string CheckSecret(const model::NamedData& data) {
     absl::Status status = checks::CheckCaBundle(*ca);
     if (!status.ok()) return Cat("ca.crt: ", std::string(status.message()));
   }
+  Issues refused;
+  for (const std::optional<Secret>& secret : {PairSecret(data), AuthoritySecret(data)}) {
+    if (secret && !CheckForEnvoy(*secret, "secret", refused)) return refused.items().front().message;
+  }
   return "";
 }
 
 snapshot::ResourcePtr PairResource(std::string name, const model::NamedData& data) {
-  const std::string* chain = CertificateChain(data);
-  const std::string* key = PrivateKey(data);
-  if (chain == nullptr || key == nullptr) return nullptr;
-  envoy::extensions::transport_sockets::tls::v3::Secret secret;
-  secret.mutable_tls_certificate()->mutable_certificate_chain()->set_inline_bytes(*chain);
-  secret.mutable_tls_certificate()->mutable_private_key()->set_inline_bytes(*key);
-  return Make(std::move(name), secret);
+  return Make(std::move(name), PairSecret(data));
 }
 
 snapshot::ResourcePtr AuthorityResource(std::string name, const model::NamedData& data) {
-  const std::string* ca = CertificateAuthority(data);
-  if (ca == nullptr) return nullptr;
-  envoy::extensions::transport_sockets::tls::v3::Secret secret;
-  secret.mutable_validation_context()->mutable_trusted_ca()->set_inline_bytes(*ca);
-  return Make(std::move(name), secret);
+  return Make(std::move(name), AuthoritySecret(data));
 }
 
 }  // namespace gloo::translator

@@ -26,10 +26,10 @@ const std::string* CertificateChain(const model::NamedData& data);
 const std::string* PrivateKey(const model::NamedData& data);
 const std::string* CertificateAuthority(const model::NamedData& data);
 
-// Empty where the pair and the CA, if there are any, are good.
+// Empty where the pair and the CA, if there are any, are good: Envoy takes both.
 std::string CheckSecret(const model::NamedData& data);
 
-// Null where the data has no key pair (or no CA).
+// Of data that CheckSecret() took. Null where it has no key pair (or no CA).
 snapshot::ResourcePtr PairResource(std::string name, const model::NamedData& data);
 snapshot::ResourcePtr AuthorityResource(std::string name, const model::NamedData& data);
 

@@ -32,8 +32,11 @@ Changes Translator::Inputs() const { return impl_->Inputs(); }
 std::vector<std::string> Translator::Roles() const { return impl_->Roles(); }
 
 snapshot::Delta Translator::UnknownRole(const std::string& role) const {
+  // Clients choose the name, and Envoy bounds the body.
+  constexpr size_t kMostOfName = 200;
+  const std::string name = role.size() <= kMostOfName ? role : Cat(role.substr(0, kMostOfName), "...");
   return AnswerOnly(impl_->settings(),
-                    Cat("no role ", JsonQuote(role), " is defined: write a Role of this name, or give Envoy a node id ",
+                    Cat("no role ", JsonQuote(name), " is defined: write a Role of this name, or give Envoy a node id ",
                         "whose part before \"~\" is the name of one"));
 }
 
@@ -41,12 +44,15 @@ Translator::Impl::Impl(const Registry& registry, Settings settings)
     : registry_(registry), settings_(std::move(settings)) {
   if (settings_.system_authorities.empty()) {
     system_authorities_error_ = "were not found where the control plane runs";
-  } else if (absl::Status status = checks::CheckCaBundle(settings_.system_authorities); !status.ok()) {
-    system_authorities_error_ = Cat("cannot be used: ", std::string(status.message()));
   } else {
     model::NamedData data;
     data.data.emplace("ca.crt", settings_.system_authorities);
-    system_authorities_ = AuthorityResource(UpstreamSecretName("system", {"system", "authorities"}), data);
+    const std::string error = CheckSecret(data);
+    if (error.empty()) {
+      system_authorities_ = AuthorityResource(UpstreamSecretName("system", {"system", "authorities"}), data);
+    } else {
+      system_authorities_error_ = Cat("cannot be used: ", error.substr(error.find(": ") + 2));
+    }
   }
   dirty_role_names_.insert(std::string(kDefaultRole));
 }
@@ -54,6 +60,7 @@ Translator::Impl::Impl(const Registry& registry, Settings settings)
 Result Translator::Impl::Apply(const Changes& changes) {
   Result result;
   units_run_ = 0;
+  refused_ = Issues();
   TakeInputs(changes, &result);
   // Each stage reads only what the stages before it have made.
   for (const model::ObjectKey& key : std::exchange(dirty_roles_, {})) RunRole(key);
@@ -64,6 +71,7 @@ Result Translator::Impl::Apply(const Changes& changes) {
   for (const ClaimKey& claim : std::exchange(dirty_claims_, {})) ResolveClaim(claim);
   Finish(&result);
   result.units_run = units_run_;
+  for (const Issue& issue : refused_.items()) result.refused.push_back(issue.message);
   return result;
 }
 

@@ -72,6 +72,9 @@ struct Result {
   std::vector<model::ObjectKey> gone;
   // Secrets whose last good form changed: what to keep over a restart. Null: gone.
   std::vector<std::pair<model::DataKey, model::NamedDataPtr>> last_good_secrets;
+  // Resources that we make without regard to what users write, and that Envoy would refuse: our own mistakes. They are
+  // left out.
+  std::vector<std::string> refused;
   // Units that ran: the cost of the change.
   size_t units_run = 0;
 };

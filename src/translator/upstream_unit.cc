@@ -29,15 +29,6 @@ bool Decode(const google::protobuf::Any& any, google::protobuf::Message* message
   return message->ParseFromString(any.value());
 }
 
-// What Envoy itself would refuse, said at `path` of the object.
-void Check(const google::protobuf::Message& message, Issues& issues) {
-  Issues found;
-  checks::CheckMessage(message, found);
-  for (const Issue& issue : found.items()) {
-    issues.Error("", "RefusedByEnvoy", Cat("Envoy would refuse this: ", issue.path, ": ", issue.message));
-  }
-}
-
 void TranslateCluster(const Registry& registry, const model::Object& object, Inputs& inputs, UpstreamOutput* out,
                       std::vector<snapshot::ResourcePtr>* secrets, Issues& issues) {
   const v1::UpstreamSpec& upstream = object.upstream();
@@ -79,26 +70,31 @@ void TranslateCluster(const Registry& registry, const model::Object& object, Inp
     IssuePath path(issues, "spec.spec");
     ready = plugin->Translate(object, *spec, inputs, &cluster, &endpoints, issues);
     if (cluster.has_load_assignment()) cluster.mutable_load_assignment()->set_cluster_name(name);
-    if (issues.errors() == errors_before) Check(cluster, issues);
   }
   if (issues.errors() > errors_before || !ready) return;
+  IssuePath path(issues, "spec.spec");
   std::vector<snapshot::ResourceRef> warms;
   if (cluster.type() == Cluster::EDS) {
     *cluster.mutable_eds_cluster_config()->mutable_eds_config() = AdsSource();
     endpoints.set_cluster_name(name);
-    IssuePath path(issues, "spec.spec");
-    Check(endpoints, issues);
-    if (issues.errors() > errors_before) return;
-    out->endpoints = snapshot::MakeResource(snapshot::Type::kEndpoint, name, Serialize(endpoints));
-    warms.push_back(out->endpoints->ref);
+    warms.push_back({snapshot::Type::kEndpoint, name});
   }
   std::sort(secrets->begin(), secrets->end(), [](const auto& a, const auto& b) { return a->ref < b->ref; });
   secrets->erase(
       std::unique(secrets->begin(), secrets->end(), [](const auto& a, const auto& b) { return a->ref == b->ref; }),
       secrets->end());
   for (const snapshot::ResourcePtr& secret : *secrets) warms.push_back(secret->ref);
+  snapshot::ResourcePtr checked =
+      MakeChecked(snapshot::Type::kCluster, name, cluster, "upstream", issues, std::move(warms));
+  if (cluster.type() == Cluster::EDS) {
+    out->endpoints = MakeChecked(snapshot::Type::kEndpoint, name, endpoints, "upstream", issues);
+  }
+  if (issues.errors() > errors_before) {
+    out->endpoints = nullptr;
+    return;
+  }
   out->secrets = std::move(*secrets);
-  out->cluster = snapshot::MakeResource(snapshot::Type::kCluster, name, Serialize(cluster), std::move(warms));
+  out->cluster = std::move(checked);
 }
 
 void TranslateFunctions(const Registry& registry, const model::Object& object, UpstreamOutput* out, Issues& issues) {

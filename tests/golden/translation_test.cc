@@ -302,6 +302,9 @@ TEST(TranslationTest, UnknownRoleAnswersOnTheDefaultPorts) {
   ASSERT_EQ(delta.upserts.size(), 2u);
   EXPECT_EQ(delta.upserts[0]->ref.name, "http");
   EXPECT_THAT(delta.upserts[0]->body, HasSubstr("no role \"typo\" is defined: "));
+  // Envoy refuses an answer of more than 4,096 bytes, and clients choose the name.
+  delta = world.translator().UnknownRole(std::string(10'000, 'x'));
+  EXPECT_THAT(delta.upserts[0]->body, HasSubstr("no role \"" + std::string(200, 'x') + "...\" is defined: "));
 }
 
 TEST(TranslationTest, ResourcesOfAnObject) {

@@ -1,5 +1,6 @@
 #include "tests/golden/world.h"
 
+#include <google/protobuf/message.h>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -15,6 +16,7 @@
 #include "base/hash.h"
 #include "model/reader.h"
 #include "plugins/builtin.h"
+#include "translator/checks/checks.h"
 
 namespace gloo::testing {
 namespace {
@@ -68,6 +70,18 @@ translator::Settings WithAuthorities(translator::Settings settings) {
   return settings;
 }
 
+// What Envoy would refuse of a resource, by the checks of the whole message.
+std::string Refused(const snapshot::Resource& resource) {
+  const std::string name(snapshot::TypeUrl(resource.ref.type).substr(sizeof("type.googleapis.com/") - 1));
+  const auto* type = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
+  const std::unique_ptr<google::protobuf::Message> message(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
+  if (!message->ParseFromString(resource.body)) return "is not to be parsed";
+  Issues issues;
+  checks::CheckMessage(*message, issues);
+  return issues.ok() ? "" : ToString(issues.items().front());
+}
+
 }  // namespace
 
 const translator::Registry& Builtins() {
@@ -118,7 +132,12 @@ translator::Result World::Apply(const translator::Changes& changes) {
     size_t before = violations_.size();
     roles_[role].Apply(delta, &violations_);
     for (size_t i = before; i < violations_.size(); ++i) violations_[i] = role + ": " + violations_[i];
+    for (const snapshot::ResourcePtr& resource : delta.upserts) {
+      const std::string refused = Refused(*resource);
+      if (!refused.empty()) violations_.push_back(role + ": " + resource->ref.name + " would be refused: " + refused);
+    }
   }
+  for (const std::string& refused : result.refused) violations_.push_back(refused);
   for (const translator::Report& report : result.reports) reports_[report.key] = report;
   for (const model::ObjectKey& key : result.gone) reports_.erase(key);
   return result;
