@@ -219,6 +219,15 @@ ClientState ServerImpl::StateOf(const std::string& node_id, const ResourceRef& r
   return ClientState::kNotWanted;
 }
 
+bool ServerImpl::Substitute(const std::string& node_id, const ResourceRef& ref, std::string_view version,
+                            const ResourcePtr& form) {
+  const auto it = nodes_.find(node_id);
+  if (it == nodes_.end()) return false;
+  bool taken = false;
+  for (const Stream* stream : it->second) taken |= stream->session->Substitute(ref, version, form);
+  return taken;
+}
+
 void ServerImpl::Sweep() {
   const std::unique_ptr<runtime::Timer> fired = std::move(sweep_);
   sweep_ = loop_.After(kSweepPeriod, [this] { Sweep(); });

@@ -19,6 +19,9 @@
 
 namespace gloo::xds {
 
+// "cluster", "scoped_route" ...: a label of metrics and logs.
+const std::string& TypeLabel(snapshot::Type type);
+
 // A refusal by an Envoy.
 struct Nack {
   std::string node_id;
@@ -30,6 +33,8 @@ struct Nack {
   std::vector<std::pair<std::string, std::string>> resources;  // name, version
   // Envoy's own words.
   std::string message;
+  // What the client has instead of the one resource; null where there is none, or it is not known.
+  snapshot::ResourcePtr held;
 };
 
 // Called on the loop thread.
@@ -121,6 +126,10 @@ class Server {
   // `message` receives Envoy's words where refused; may be null.
   virtual ClientState StateOf(const std::string& node_id, const snapshot::ResourceRef& ref, std::string_view version,
                               std::string* message) const = 0;
+  // For observers, while they are told of an answer: what the node is to have in place of `version`, which it refused,
+  // while there is no other; null: what it has. False: that version is not what it refuses now.
+  virtual bool Substitute(const std::string& node_id, const snapshot::ResourceRef& ref, std::string_view version,
+                          const snapshot::ResourcePtr& form) = 0;
   virtual void AddObserver(Observer* observer) = 0;
   // Ends all streams, so that clients go elsewhere. Idempotent.
   virtual void Shutdown() = 0;

@@ -20,9 +20,6 @@
 
 namespace gloo::xds {
 
-// "cluster", "scoped_route" ...: a label of metrics and logs.
-const std::string& TypeLabel(snapshot::Type type);
-
 class ServerImpl final : public Server, private grpc::CallbackGenericService, private CallHandler {
  public:
   ServerImpl(runtime::Loop& loop, runtime::Metrics& metrics, ServerOptions options);
@@ -39,6 +36,8 @@ class ServerImpl final : public Server, private grpc::CallbackGenericService, pr
   std::vector<Client> clients() const override;
   ClientState StateOf(const std::string& node_id, const snapshot::ResourceRef& ref, std::string_view version,
                       std::string* message) const override;
+  bool Substitute(const std::string& node_id, const snapshot::ResourceRef& ref, std::string_view version,
+                  const snapshot::ResourcePtr& form) override;
   void AddObserver(Observer* observer) override { observers_.push_back(observer); }
   void Shutdown() override;
 

@@ -82,7 +82,8 @@ void ServerImpl::Stream::OnNack(Type type, const NamedVersions& resources, const
                   resources.size(), TypeLabel(type), message.substr(0, kMaxLoggedMessage));
     return;
   }
-  const Nack nack{client.node_id, client.role, type, resources, message};
+  Nack nack{client.node_id, client.role, type, resources, message, nullptr};
+  if (isolated) nack.held = session->Held({type, resources.front().first});
   for (Observer* observer : server.observers_) observer->OnNack(nack);
 }
 

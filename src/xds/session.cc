@@ -79,6 +79,25 @@ ClientState Session::StateOf(const ResourceRef& ref, std::string_view version, s
   return ClientState::kWaiting;
 }
 
+ResourcePtr Session::Held(const ResourceRef& ref) const {
+  const Subscription& s = subscription(ref.type);
+  const auto it = s.entries.find(ref.name);
+  return it == s.entries.end() || it->second.acked == nullptr || IsUnknown(it->second.acked) ? nullptr
+                                                                                             : it->second.acked;
+}
+
+bool Session::Substitute(const ResourceRef& ref, std::string_view version, ResourcePtr form) {
+  Subscription& s = sub(ref.type);
+  const auto it = s.entries.find(ref.name);
+  if (it == s.entries.end() || it->second.lag == nullptr || it->second.refusal == nullptr) return false;
+  Entry& entry = it->second;
+  const ResourcePtr current = Current(ref.type, ref.name);
+  if (current == nullptr || current->version != version || entry.refusal->version != version) return false;
+  entry.refusal->substitute = std::move(form);
+  Enqueue(ref.type, ref.name, entry);
+  return true;
+}
+
 bool Session::converged() const {
   bool any = false;
   for (const Subscription& s : subscriptions_) {

@@ -102,6 +102,11 @@ class Session {
   std::optional<Response> Next();
 
   ClientState StateOf(const snapshot::ResourceRef& ref, std::string_view version, std::string* message) const;
+  // The form that the client has acknowledged; null where there is none, or it is not known here.
+  snapshot::ResourcePtr Held(const snapshot::ResourceRef& ref) const;
+  // What the client is to have in place of `version`, which it refused, while there is no other; null: what it has.
+  // False: that version is not what it refuses now.
+  bool Substitute(const snapshot::ResourceRef& ref, std::string_view version, snapshot::ResourcePtr form);
   // Subscribed to something, and all of it acknowledged.
   bool converged() const;
   // The same, but what the client refused, and removals that wait for it, count as done.

@@ -263,7 +263,7 @@ void Session::Acknowledge(Type type, InFlight response) {
   for (const auto& [name, resource] : response.upserts) {
     const auto it = s.entries.find(name);
     if (it == s.entries.end() || it->second.lag == nullptr || it->second.lag->nonce != response.nonce) continue;
-    it->second.refusal = nullptr;
+    if (it->second.refusal != nullptr && it->second.refusal->substitute != resource) it->second.refusal = nullptr;
     taken.emplace_back(resource->ref.name, resource->version);
     advance(name, it->second, resource);
     if (!s.wildcard && !it->second.subscribed) EraseEntry(type, name);
@@ -302,7 +302,12 @@ void Session::Refuse(Type type, InFlight response, const std::string& message) {
     if (it == s.entries.end() || it->second.lag == nullptr || it->second.lag->nonce != response.nonce) continue;
     Entry& entry = it->second;
     if (isolated) {
-      entry.refusal = std::make_unique<Refusal>(Refusal{resource->version, message});
+      if (entry.refusal != nullptr && entry.refusal->substitute == resource) {
+        // What it stood in for is no less refused.
+        entry.refusal->substitute = nullptr;
+      } else {
+        entry.refusal = std::make_unique<Refusal>(Refusal{resource->version, message, nullptr});
+      }
       entry.lag->alone = false;
       // Envoy keeps the form before.
       Mutate(entry, [&] {

@@ -59,8 +59,11 @@ Session::Decision Session::Decide(Type type, const std::string& name, Entry& ent
       return Decision::kNothing;
     }
     UpdatePending(type, name, entry);
-    // Refused: it stays behind until there is another version.
-    if (lag.pending == 0) return Decision::kNothing;
+    if (lag.pending == 0) {
+      // Refused: it stays behind until there is another version, with what stands in for it.
+      current = entry.refusal->substitute;
+      if (current == nullptr || (!lag.force && SameForm(entry.acked, current))) return Decision::kNothing;
+    }
     if (const auto key = UpsertBlockedBy(*current, lag); key.has_value()) {
       WaitFor(*key, type, name, lag);
       return Decision::kNothing;

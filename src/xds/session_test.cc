@@ -263,6 +263,58 @@ TEST(DeltaSession, WhatWasRefusedIsNotSentAgainUntilItChanges) {
   EXPECT_TRUE(h.Converged());
 }
 
+TEST(DeltaSession, WhatStandsInForARefusedFormIsSentInItsPlace) {
+  Harness h;
+  h.Publish({Cluster("a"), Cluster("b"), Route("r", {"a"})});
+  h.Subscribe(Type::kCluster, {});
+  h.Subscribe(Type::kRoute, {"r"});
+  h.All();
+  const ResourcePtr bad = Route("r", {"b"}, "bad");
+  h.Publish({bad}, {{Type::kCluster, "a"}});
+  EXPECT_EQ(h.Next(), "RouteConfiguration +r=bad b");
+  EXPECT_FALSE(h.session().Substitute(bad->ref, bad->version, Route("r", {"a", "b"}, "early")));
+  h.Answer(h.last, "no");
+  EXPECT_EQ(h.session().Held(bad->ref)->version, Route("r", {"a"})->version);
+  EXPECT_FALSE(h.session().Substitute(bad->ref, "another version", Route("r", {"a", "b"}, "half")));
+  EXPECT_TRUE(h.session().Substitute(bad->ref, bad->version, Route("r", {"a", "b"}, "half")));
+  EXPECT_EQ(h.Next(), "RouteConfiguration +r=half a,b");
+  // Refused too: nothing else is known, and neither is sent again.
+  h.Answer(h.last, "not that");
+  EXPECT_EQ(h.Next(), "");
+  EXPECT_EQ(h.State(Type::kRoute, "r"), ClientState::kRefused);
+  EXPECT_EQ(h.message, "no");
+  EXPECT_TRUE(h.session().Substitute(bad->ref, bad->version, Route("r", {"a", "b"}, "other")));
+  EXPECT_EQ(h.NextAcked(), "RouteConfiguration +r=other a,b");
+  EXPECT_EQ(h.Next(), "");
+  // What the snapshot has stays refused, and what stands in for it keeps its clusters.
+  EXPECT_EQ(h.State(Type::kRoute, "r"), ClientState::kRefused);
+  EXPECT_FALSE(h.Converged());
+  EXPECT_TRUE(h.session().settled());
+  // A client that asks again gets that form.
+  h.Unsubscribe(Type::kRoute, {"r"});
+  h.Subscribe(Type::kRoute, {"r"});
+  EXPECT_EQ(h.NextAcked(), "RouteConfiguration +r=bad b");
+}
+
+TEST(DeltaSession, ASubstituteLastsUntilTheNextVersion) {
+  Harness h;
+  h.Publish({Route("r", {})});
+  h.Subscribe(Type::kRoute, {"r"});
+  h.All();
+  const ResourcePtr bad = Route("r", {}, "bad");
+  h.Publish({bad});
+  h.Next();
+  h.Answer(h.last, "no");
+  EXPECT_TRUE(h.session().Substitute(bad->ref, bad->version, Route("r", {}, "half")));
+  EXPECT_EQ(h.Next(), "RouteConfiguration +r=half ");
+  const Response half = h.last;
+  h.Publish({Route("r", {}, "good")});
+  h.Answer(half);
+  EXPECT_EQ(h.NextAcked(), "RouteConfiguration +r=good ");
+  EXPECT_TRUE(h.Converged());
+  EXPECT_EQ(h.session().held(), 0u);
+}
+
 TEST(DeltaSession, ARefusalOfManyIsNarrowedDownToTheCulprit) {
   Harness h;
   h.Publish({Cluster("a"), Cluster("b", "bad"), Cluster("c")});

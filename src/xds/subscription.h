@@ -20,6 +20,8 @@ namespace gloo::xds {
 struct Refusal {
   std::string version;
   std::string message;
+  // Sent in its place while there is no other version; null: none.
+  snapshot::ResourcePtr substitute;
 };
 
 // How a resource at the client differs from the snapshot. Exists only while it does.

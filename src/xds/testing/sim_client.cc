@@ -1,5 +1,6 @@
 #include "xds/testing/sim_client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -129,6 +130,23 @@ bool SimClient::Warm(const Resource& cluster) const {
     if (stale_.contains(ref)) return false;
   }
   return true;
+}
+
+void SimClient::OnNack(Type type, const NamedVersions& resources, const std::string&, bool isolated) {
+  if (type != Type::kRoute || !isolated || random_() % 4 == 0) return;
+  const ResourceRef ref{type, resources.front().first};
+  const auto current = snapshot_.resources(type).find(ref.name);
+  if (current == snapshot_.resources(type).end()) return;
+  const ResourcePtr before = session_->Held(ref);
+  std::vector<ResourceRef> needs;
+  for (const Resource* form : {current->second.get(), before.get()}) {
+    if (form == nullptr) continue;
+    for (const ResourceRef& need : form->needs) {
+      if (random_() % 3 != 0 && std::find(needs.begin(), needs.end(), need) == needs.end()) needs.push_back(need);
+    }
+  }
+  const std::string body = absl::StrCat("substitute ", ++substitutes_, random_() % 4 == 0 ? kBad : "");
+  session_->Substitute(ref, current->second->version, snapshot::MakeResource(type, ref.name, body, {}, needs));
 }
 
 bool SimClient::AnyWarming() const {

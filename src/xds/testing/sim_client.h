@@ -51,7 +51,8 @@ class SimClient final : public SessionEvents {
 
   void OnAck(snapshot::Type, const NamedVersions&, absl::Duration) override {}
   void OnInForce(absl::Duration) override {}
-  void OnNack(snapshot::Type, const NamedVersions&, const std::string&, bool) override {}
+  // Often something else stands in for a refused route: of what it needs and what the form before did.
+  void OnNack(snapshot::Type type, const NamedVersions& resources, const std::string&, bool isolated) override;
   void OnRunnable() override {}
   void OnServerNameRefused(const std::string&) override {}
 
@@ -93,6 +94,7 @@ class SimClient final : public SessionEvents {
   std::set<snapshot::ResourceRef> absent_;
   // Endpoints that a changed cluster waits for.
   std::set<snapshot::ResourceRef> stale_;
+  int substitutes_ = 0;
   // Scopes that have had their routes.
   std::set<std::string> routed_;
   std::set<std::string> subscribed_[snapshot::kTypeCount];
