@@ -33,7 +33,7 @@ class RouteTranslation {
   // The route without its match. Current path of `issues`: the route.
   Route Translate(const v1::Route& route, size_t index, Issues& issues) {
     Route out;
-    out.set_name(route.name().empty() ? Cat("route-", index) : route.name());
+    out.set_name(RouteName(route, index));
     size_t errors_before = issues.errors();
     used_.clear();
     sets_path_.clear();
@@ -255,6 +255,10 @@ class RouteTranslation {
 };
 
 }  // namespace
+
+std::string RouteName(const v1::Route& route, size_t index) {
+  return route.name().empty() ? Cat("route-", index) : route.name();
+}
 
 RoutesOutput TranslateRoutes(const Registry& registry, const model::Object& object, UpstreamReader& upstreams,
                              Issues& issues) {

@@ -30,6 +30,9 @@ struct RoutesOutput {
   std::vector<std::string> clusters;
 };
 
+// The name of a route in its configuration: its own, or one by its place.
+std::string RouteName(const v1::Route& route, size_t index);
+
 // A route that is wrong answers 500, one whose upstream or function is not there 503.
 RoutesOutput TranslateRoutes(const Registry& registry, const model::Object& object, UpstreamReader& upstreams,
                              Issues& issues);
