@@ -4,27 +4,19 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <tuple>
 
-#include "absl/strings/ascii.h"
 #include "base/strings.h"
 #include "runtime/log.h"
 
 namespace gloo::controller {
 namespace {
 
-// Of an Envoy's own words.
-constexpr size_t kMaxLogged = 500;
 // Of one object.
 constexpr size_t kMaxRefusals = 5;
 // Many Envoys answer at about the same time.
 constexpr absl::Duration kReviewAfter = absl::Milliseconds(50);
-
-// What Envoy says may be long, and end with an empty line.
-std::string Words(const std::string& message) {
-  std::string words = message.substr(0, kMaxLogged);
-  absl::StripAsciiWhitespace(&words);
-  return words;
-}
 
 void LogIssue(const Issue& issue) {
   runtime::Log(issue.severity == Severity::kError ? spdlog::level::err : spdlog::level::warn, Describe(issue),
@@ -33,6 +25,35 @@ void LogIssue(const Issue& issue) {
                 {"column", issue.location.column},
                 {"path", issue.path},
                 {"reason", issue.reason}});
+}
+
+// What all nodes say together.
+v1::Status::Condition Programmed(const v1::Status& status) {
+  v1::Status::Condition condition;
+  condition.set_type("Programmed");
+  condition.set_observed_generation(status.observed_generation());
+  const v1::Status::Node* worst = nullptr;
+  for (const v1::Status::Node& node : status.nodes()) {
+    if (node.state() == v1::Status::Node::PROGRAMMED) continue;
+    if (worst == nullptr ||
+        (worst->state() == v1::Status::Node::WAITING && node.state() == v1::Status::Node::REFUSED)) {
+      worst = &node;
+    }
+  }
+  if (worst != nullptr) {
+    const bool refused = worst->state() == v1::Status::Node::REFUSED;
+    condition.set_status("False");
+    condition.set_reason(refused ? "Refused" : "Waiting");
+    condition.set_message(StrCat("Envoy ", worst->id(), refused ? " refuses it: " : " ", worst->message()));
+  } else if (status.nodes().empty()) {
+    condition.set_status("Unknown");
+    condition.set_reason("NoEnvoy");
+    condition.set_message("no Envoy that is to have it is connected");
+  } else {
+    condition.set_status("True");
+    condition.set_reason("Programmed");
+  }
+  return condition;
 }
 
 }  // namespace
@@ -77,6 +98,7 @@ Controller::Controller(runtime::Loop& loop, runtime::Metrics& metrics, translato
             queue_.Set(static_cast<double>(waiting.size()));
           },
           [this](Pending pending) { Process(std::move(pending)); }),
+      refusals_(server, metrics),
       unsynced_(options_.sources.begin(), options_.sources.end()) {
   server_.AddObserver(this);
 }
@@ -390,7 +412,8 @@ reporter::StatusReport Controller::MakeReport(const Known& known) const {
     if (out.state == v1::Status::ACCEPTED) {
       out.state = v1::Status::WARNING;
       out.reason = refused->second.front().reason;
-      out.message = refused->second.front().message;
+      const Issue& first = refused->second.front();
+      out.message = first.path.empty() ? first.message : StrCat(first.path, ": ", first.message);
     }
   }
   // The object itself is well, but the file that it came from cannot be read any more.
@@ -410,32 +433,61 @@ reporter::StatusReport Controller::MakeReport(const Known& known) const {
 }
 
 std::vector<Issue> Controller::RefusalsOf(const model::ObjectKey& key, const std::vector<xds::Client>& clients) const {
-  // Envoys that say the same are named together.
-  std::map<std::string, std::vector<std::string>> by_words;
-  for (const v1::Status::Node& node : NodesOf(key, clients)) {
-    if (node.state() != v1::Status::Node::REFUSED) continue;
-    by_words[Words(node.message())].push_back(node.id());
+  // Envoys that say the same of the same are named together: route, path, what comes of it, words.
+  std::map<std::tuple<int, std::string, std::string, std::string>, std::set<std::string>> nodes;
+  const auto known = known_.find(key);
+  const model::ObjectPtr object = known == known_.end() ? nullptr : known->second.in_force;
+  for (const translator::OwnedResource& resource : translator_.ResourcesOf(key)) {
+    for (const xds::Client& client : clients) {
+      std::string message;
+      if (client.role != resource.role ||
+          server_.StateOf(client.node_id, resource.ref, resource.version, &message) != xds::ClientState::kRefused) {
+        continue;
+      }
+      const Refusals::Refusal* refusal = refusals_.Find(client.node_id, resource.ref, resource.version);
+      if (refusal == nullptr || refusal->routes.empty()) {
+        nodes[{-1, "", "it and keeps what it had", Words(message)}].insert(client.node_id);
+        continue;
+      }
+      for (const Refusals::HeldRoute& route : refusal->routes) {
+        std::optional<int> index;
+        if (object != nullptr) index = translator::RouteIndex(object->virtual_service(), route.name);
+        nodes[{index.value_or(-1), index ? StrCat("spec.routes[", *index, "]") : "",
+               route.has_last_good ? "this route and keeps its last good form" : "this route, which answers 503 there",
+               route.message}]
+            .insert(client.node_id);
+      }
+    }
   }
   std::vector<Issue> issues;
-  for (const auto& [words, nodes] : by_words) {
-    if (issues.size() == kMaxRefusals) break;
-    const std::string others = nodes.size() > 1 ? StrCat(" (and ", nodes.size() - 1, " more)") : "";
+  for (const auto& [what, ids] : nodes) {
+    const auto& [index, path, effect, words] = what;
+    if (issues.size() == kMaxRefusals) {
+      issues.push_back({Severity::kWarning,
+                        "RefusedByEnvoy",
+                        path,
+                        StrCat("and ", nodes.size() - kMaxRefusals, " more refusals, from here on"),
+                        {}});
+      break;
+    }
+    const std::string others = ids.size() > 1 ? StrCat(" (and ", ids.size() - 1, " more)") : "";
     issues.push_back({Severity::kWarning,
                       "RefusedByEnvoy",
-                      "",
-                      StrCat("Envoy ", nodes.front(), others, " refuses it and keeps what it had: ", words),
+                      path,
+                      StrCat("Envoy ", *ids.begin(), others, " refuses ", effect, ": ", words),
                       {}});
   }
   return issues;
 }
 
 void Controller::ReviewRefusalsSoon() {
-  if (refused_.empty() || refusals_timer_ != nullptr) return;
+  if ((refused_.empty() && refusals_.empty()) || refusals_timer_ != nullptr) return;
   refusals_timer_ = loop_.After(kReviewAfter, [this] { ReviewRefusals(); });
 }
 
 void Controller::ReviewRefusals() {
   refusals_timer_.reset();
+  refusals_.Review();
   reporter::Update update;
   const std::vector<xds::Client> clients = server_.clients();
   for (auto it = refused_.begin(); it != refused_.end();) {
@@ -467,9 +519,19 @@ std::vector<ObjectView> Controller::Objects(model::Kind kind) const {
     if (key.kind != kind) continue;
     ObjectView view{key, known.current ? known.current : known.in_force, reporter_.Get(key)};
     for (v1::Status::Node& node : NodesOf(key, clients)) *view.status.add_nodes() = std::move(node);
+    *view.status.add_conditions() = Programmed(view.status);
     out.push_back(std::move(view));
   }
   std::sort(out.begin(), out.end(), [](const ObjectView& a, const ObjectView& b) { return a.key < b.key; });
+  return out;
+}
+
+std::vector<ClientView> Controller::Clients() const {
+  std::vector<ClientView> out;
+  for (xds::Client& client : server_.clients()) {
+    std::vector<Refusals::Refusal> refusals = refusals_.Of(client.node_id);
+    out.push_back({std::move(client), std::move(refusals)});
+  }
   return out;
 }
 
@@ -480,6 +542,7 @@ std::vector<v1::Status::Node> Controller::NodesOf(const model::ObjectKey& key,
   for (const xds::Client& client : clients) {
     v1::Status::Node node;
     bool part = false;
+    node.set_state(v1::Status::Node::PROGRAMMED);
     for (const translator::OwnedResource& resource : owned) {
       if (resource.role != client.role) continue;
       part = true;
@@ -489,18 +552,18 @@ std::vector<v1::Status::Node> Controller::NodesOf(const model::ObjectKey& key,
         case xds::ClientState::kAcknowledged:
           break;
         case xds::ClientState::kWaiting:
-          if (node.state() != v1::Status::Node::REFUSED) node.set_state(v1::Status::Node::WAITING);
+          if (node.state() == v1::Status::Node::REFUSED) continue;
+          node.set_state(v1::Status::Node::WAITING);
           node.set_message(StrCat("waits for ", snapshot::TypeUrl(resource.ref.type), " ", resource.ref.name));
           continue;
         case xds::ClientState::kRefused:
           node.set_state(v1::Status::Node::REFUSED);
-          node.set_message(message);
+          node.set_message(Words(message));
           continue;
       }
     }
     if (!part) continue;
     node.set_id(client.node_id);
-    if (node.message().empty()) node.set_state(v1::Status::Node::PROGRAMMED);
     out.push_back(std::move(node));
   }
   return out;
@@ -514,13 +577,19 @@ std::vector<std::pair<std::string, std::vector<Issue>>> Controller::BrokenPlaces
 
 // The server says who comes and goes.
 void Controller::OnConnected(const std::string&, const std::string&) {}
-void Controller::OnDisconnected(const std::string&, const std::string&) { ReviewRefusalsSoon(); }
+void Controller::OnDisconnected(const std::string& node_id, const std::string&) {
+  refusals_.OnDisconnected(node_id);
+  ReviewRefusalsSoon();
+}
 
-void Controller::OnAck(const std::string&, snapshot::Type, const std::vector<std::pair<std::string, std::string>>&) {
+void Controller::OnAck(const std::string& node_id, snapshot::Type type,
+                       const std::vector<std::pair<std::string, std::string>>& resources) {
+  refusals_.OnAck(node_id, type, resources);
   ReviewRefusalsSoon();
 }
 
 void Controller::OnNack(const xds::Nack& nack) {
+  const bool is_new = refusals_.OnNack(nack);
   std::string names;
   for (const auto& [name, version] : nack.resources) {
     StrAppend(&names, names.empty() ? "" : ", ", name);
@@ -529,6 +598,7 @@ void Controller::OnNack(const xds::Nack& nack) {
     }
   }
   ReviewRefusalsSoon();
+  if (!is_new) return;
   const std::string type(snapshot::TypeUrl(nack.type));
   runtime::Log(spdlog::level::err,
                StrCat("Envoy ", nack.node_id, " refused ", type, " [", names, "]: ", Words(nack.message)),

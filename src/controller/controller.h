@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "controller/refusals.h"
 #include "model/object.h"
 #include "reporter/reporter.h"
 #include "runtime/loop.h"
@@ -41,7 +42,13 @@ struct ObjectView {
   model::ObjectKey key;
   // As written; where that could not be read, the form in force; null where there is neither.
   model::ObjectPtr object;
-  v1::Status status;  // with nodes
+  v1::Status status;  // with nodes and conditions
+};
+
+// An Envoy as users ask for it.
+struct ClientView {
+  xds::Client client;
+  std::vector<Refusals::Refusal> refusals;
 };
 
 struct Options {
@@ -71,6 +78,8 @@ class Controller final : public sources::Sink, private xds::Observer {
   size_t object_count() const { return known_.size(); }
   // Sorted by key.
   std::vector<ObjectView> Objects(model::Kind kind) const;
+  // Sorted by node id.
+  std::vector<ClientView> Clients() const;
   // Places (files ...) that cannot be read now, with their issues; sorted.
   std::vector<std::pair<std::string, std::vector<Issue>>> BrokenPlaces() const;
 
@@ -137,6 +146,7 @@ class Controller final : public sources::Sink, private xds::Observer {
   absl::flat_hash_set<std::pair<sources::DataKind, model::DataKey>> unseen_data_;
   // Objects of which an Envoy refuses something, and what their statuses say of it.
   absl::flat_hash_map<model::ObjectKey, std::vector<Issue>> refused_;
+  Refusals refusals_;
   std::unique_ptr<runtime::Timer> refusals_timer_;
   // With issues.
   absl::flat_hash_map<std::string, sources::PlaceEvent> places_;

@@ -24,10 +24,12 @@ class CounterImpl final : public Counter {
 
 class GaugeImpl final : public Gauge {
  public:
-  explicit GaugeImpl(prometheus::Gauge& gauge) : gauge_(gauge) {}
+  GaugeImpl(prometheus::Family<prometheus::Gauge>& family, prometheus::Gauge& gauge) : family_(family), gauge_(gauge) {}
   void Set(double value) override { gauge_.Set(value); }
+  void Remove() { family_.Remove(&gauge_); }
 
  private:
+  prometheus::Family<prometheus::Gauge>& family_;
   prometheus::Gauge& gauge_;
 };
 
@@ -60,8 +62,8 @@ class MetricsImpl final : public Metrics {
     std::lock_guard lock(mutex_);
     auto& slot = gauges_[{name, labels}];
     if (!slot) {
-      slot =
-          std::make_unique<GaugeImpl>(prometheus::BuildGauge().Name(name).Help(help).Register(registry_).Add(labels));
+      auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(registry_);
+      slot = std::make_unique<GaugeImpl>(family, family.Add(labels));
     }
     return *slot;
   }
@@ -75,6 +77,14 @@ class MetricsImpl final : public Metrics {
           prometheus::BuildHistogram().Name(name).Help(help).Register(registry_).Add(labels, buckets));
     }
     return *slot;
+  }
+
+  void Forget(const std::string& name, const Labels& labels) override {
+    std::lock_guard lock(mutex_);
+    const auto it = gauges_.find({name, labels});
+    if (it == gauges_.end()) return;
+    it->second->Remove();
+    gauges_.erase(it);
   }
 
   std::string Text() const override { return prometheus::TextSerializer().Serialize(registry_.Collect()); }

@@ -27,7 +27,7 @@ class Histogram {
 
 using Labels = std::map<std::string, std::string>;
 
-// The same name and labels give the same metric. References live as long as the registry.
+// The same name and labels give the same metric. References live as long as the registry, or until Forget().
 class Metrics {
  public:
   virtual ~Metrics() = default;
@@ -36,6 +36,8 @@ class Metrics {
   // `buckets` are upper bounds, ascending; seconds for times.
   virtual Histogram& histogram(const std::string& name, const std::string& help, const std::vector<double>& buckets,
                                const Labels& labels = {}) = 0;
+  // The gauge of these labels is no more, and nobody may use it any more.
+  virtual void Forget(const std::string& name, const Labels& labels) = 0;
   // The text exposition format 0.0.4.
   virtual std::string Text() const = 0;
 

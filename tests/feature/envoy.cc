@@ -70,8 +70,7 @@ void Envoy::Read() {
 void Envoy::Take(const Response& response) {
   Type type;
   if (!snapshot::ParseTypeUrl(response.type_url(), &type)) return;
-  const auto refusal = refusals_.find(type);
-  const bool refused = refusal != refusals_.end() && response.resources_size() > 0;
+  const bool refused = !Verdict(type, response).empty();
   for (const auto& resource : response.resources()) {
     events_.push_back(absl::StrCat(refused ? "!" : "+", Word(type), " ", resource.name()));
     if (!refused) resources_[type][resource.name()] = {resource.version(), resource.resource().value()};
@@ -89,14 +88,23 @@ void Envoy::Take(const Response& response) {
   }
 }
 
+std::string Envoy::Verdict(Type type, const Response& response) const {
+  const auto judge = judges_.find(type);
+  if (judge == judges_.end()) return "";
+  for (const auto& resource : response.resources()) {
+    if (std::string words = judge->second(resource.resource().value()); !words.empty()) return words;
+  }
+  return "";
+}
+
 void Envoy::Answer(const Response& response) {
   Type type;
   snapshot::ParseTypeUrl(response.type_url(), &type);
   Request request;
   request.set_type_url(response.type_url());
   request.set_response_nonce(response.nonce());
-  if (const auto refusal = refusals_.find(type); refusal != refusals_.end() && response.resources_size() > 0) {
-    request.mutable_error_detail()->set_message(refusal->second);
+  if (const std::string words = Verdict(type, response); !words.empty()) {
+    request.mutable_error_detail()->set_message(words);
   }
   Send(request);
 }
@@ -160,12 +168,12 @@ void Envoy::Release(Type type) {
 }
 
 void Envoy::Refuse(Type type, const std::string& words) {
+  RefuseIf(type, [words](const std::string&) { return words; });
+}
+
+void Envoy::RefuseIf(Type type, Judge judge) {
   absl::MutexLock lock(&mutex_);
-  if (words.empty()) {
-    refusals_.erase(type);
-  } else {
-    refusals_[type] = words;
-  }
+  judges_[type] = std::move(judge);
 }
 
 void Envoy::WaitBody(Type type, const std::string& name, const std::function<bool(const std::string*)>& what) {

@@ -35,6 +35,10 @@ class Envoy {
   void Release(snapshot::Type type);
   // Responses of the type are refused with these words; no more once they are empty.
   void Refuse(snapshot::Type type, const std::string& words);
+  // As above, but the words come of a resource's body; none: it is taken. A response is refused for one of its
+  // resources.
+  using Judge = std::function<std::string(const std::string& body)>;
+  void RefuseIf(snapshot::Type type, Judge judge);
 
   // Waits until `what` of the resource; null where it is not there. A failure of the test after 10 s.
   template <typename Message>
@@ -78,6 +82,8 @@ class Envoy {
   void Follow(snapshot::Type type) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Ask(snapshot::Type type, const std::set<std::string>& names) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Send(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Why it is refused; empty: it is not.
+  std::string Verdict(snapshot::Type type, const Response& response) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Answer(const Response& response) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WaitBody(snapshot::Type type, const std::string& name, const std::function<bool(const std::string*)>& what);
 
@@ -88,7 +94,7 @@ class Envoy {
   std::map<snapshot::Type, std::map<std::string, Resource>> resources_ ABSL_GUARDED_BY(mutex_);
   std::map<snapshot::Type, std::set<std::string>> asked_ ABSL_GUARDED_BY(mutex_);
   std::map<snapshot::Type, std::vector<Response>> held_back_ ABSL_GUARDED_BY(mutex_);
-  std::map<snapshot::Type, std::string> refusals_ ABSL_GUARDED_BY(mutex_);
+  std::map<snapshot::Type, Judge> judges_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> events_ ABSL_GUARDED_BY(mutex_);
   Versions initial_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> absent_ ABSL_GUARDED_BY(mutex_);
