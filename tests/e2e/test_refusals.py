@@ -14,7 +14,7 @@ from harness import http
 from harness.config import prefix, to, upstream, virtual_service
 from harness.waiting import wait_for
 
-PROGRAM = gateways.BUILD / "tests/gloo_unchecked"
+PROGRAM = gateways.BUILD / "tests/programs/gloo_unchecked"
 # Envoy's words; the filter's own are in Envoy's log.
 WORDS = "Failed to create pre-route filter config: Failed to initialize per-route dynamic module"
 NODE = "ingress~1"

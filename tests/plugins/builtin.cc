@@ -1,4 +1,4 @@
-// The list of plugins of build/tests/gloo_unchecked.
+// The list of plugins of build/tests/programs/gloo_unchecked.
 #include "plugins/builtin.h"
 
 #include "plugins/rest/rest.h"
