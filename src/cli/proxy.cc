@@ -17,8 +17,19 @@ namespace {
 
 struct Options {
   std::string role;
+  std::string node;
   std::string output;
 };
+
+// Only of this node, where one is given.
+void KeepNode(const std::string& node, boost::json::value* value) {
+  if (node.empty() || !value->is_object() || !value->get_object().contains("clients")) return;
+  boost::json::array kept;
+  for (const boost::json::value& client : ArrayAt(*value, {"clients"})) {
+    if (TextAt(client, {"nodeId"}) == node) kept.push_back(client);
+  }
+  value->get_object()["clients"] = std::move(kept);
+}
 
 int Show(const Context& context, const Options& options, const std::string& target, const std::string& by_default,
          std::string (*table)(const boost::json::value&)) {
@@ -28,8 +39,9 @@ int Show(const Context& context, const Options& options, const std::string& targ
     return context.Fail(absl::IsUnavailable(body.status()) ? kUnreachable : kFoundErrors,
                         std::string(body.status().message()));
   }
-  const absl::StatusOr<boost::json::value> value = ParseJson(*body);
+  absl::StatusOr<boost::json::value> value = ParseJson(*body);
   if (!value.ok()) return context.Fail(kFoundErrors, std::string(value.status().message()));
+  KeepNode(options.node, &*value);
   const std::string& output = options.output.empty() ? by_default : options.output;
   if (output == "json") {
     context.out << PrettyJson(*value);
@@ -59,6 +71,34 @@ std::string SnapshotTable(const boost::json::value& value) {
   return FormatTable(rows);
 }
 
+constexpr char kNobody[] = "no Envoy is connected\n";
+
+// How far each Envoy is with each type, and below that what it refuses.
+std::string StatusTable(const boost::json::value& value) {
+  std::vector<std::vector<std::string>> rows = {
+      {"NODE", "ROLE", "CONNECTED", "TYPE", "ACKNOWLEDGED", "WAITING", "REFUSED"}};
+  std::string refusals;
+  for (const boost::json::value& client : ArrayAt(value, {"clients"})) {
+    const std::string node = TextAt(client, {"nodeId"});
+    for (const boost::json::value& type : ArrayAt(client, {"types"})) {
+      rows.push_back({node, TextAt(client, {"role"}), TextAt(client, {"connected"}), TextAt(type, {"type"}),
+                      TextAt(type, {"acknowledged"}), TextAt(type, {"waiting"}), TextAt(type, {"refused"})});
+    }
+    for (const boost::json::value& refusal : ArrayAt(client, {"refusals"})) {
+      StrAppend(&refusals, "\n", node, " refuses ", TextAt(refusal, {"type"}), " ", TextAt(refusal, {"name"}),
+                " since ", TextAt(refusal, {"since"}), ": ", TextAt(refusal, {"message"}), "\n");
+      for (const boost::json::value& route : ArrayAt(refusal, {"routes"})) {
+        StrAppend(&refusals, "  ", TextAt(route, {"name"}),
+                  TextAt(route, {"lastGood"}) == "true" ? " keeps its last good form: " : " answers 503: ",
+                  TextAt(route, {"message"}), "\n");
+      }
+      if (ArrayAt(refusal, {"routes"}).empty()) StrAppend(&refusals, "  it keeps what it had\n");
+    }
+  }
+  if (rows.size() == 1) return kNobody;
+  return FormatTable(rows) + refusals;
+}
+
 std::string ClientsTable(const boost::json::value& value) {
   std::vector<std::vector<std::string>> rows = {
       {"NODE", "ROLE", "PEER", "PROTOCOL", "STATE", "ACKS", "NACKS", "CONNECTED", "LAST ERROR"}};
@@ -68,7 +108,7 @@ std::string ClientsTable(const boost::json::value& value) {
                     TextAt(client, {"converged"}) == "true" ? "converged" : "waiting", TextAt(client, {"acks"}),
                     TextAt(client, {"nacks"}), TextAt(client, {"connected"}), TextAt(client, {"lastError"})});
   }
-  if (rows.size() == 1) return "no Envoy is connected\n";
+  if (rows.size() == 1) return kNobody;
   return FormatTable(rows);
 }
 
@@ -100,9 +140,17 @@ RunVerb AddProxy(CLI::App& app) {
   clients->callback([options, run] {
     *run = [options](Context& context) { return Show(context, *options, "/api/v1/clients", "table", ClientsTable); };
   });
+  CLI::App* status = app.add_subcommand("status", "How far each Envoy is, and what it refuses in its own words");
+  status->fallthrough();
+  status->add_option("--node", options->node, "Only of this Envoy")->type_name("ID");
+  AddOutput(*status, options, "table");
+  status->callback([options, run] {
+    *run = [options](Context& context) { return Show(context, *options, "/api/v1/clients", "table", StatusTable); };
+  });
   app.footer(
       "\nExamples:\n"
       "  glooctl proxy clients\n"
+      "  glooctl proxy status --node ingress~pod-1\n"
       "  glooctl proxy snapshot --role ingress -o table");
   return [run](Context& context) { return (*run)(context); };
 }

@@ -214,7 +214,7 @@ class ConsoleImpl final : public Console {
   }
 
   Response Clients() {
-    const auto clients = OnLoop([this] { return server_.clients(); });
+    const auto clients = OnLoop([this] { return controller_.Clients(); });
     return Json(clients ? std::optional(ClientsJson(*clients)) : std::nullopt);
   }
 

@@ -103,6 +103,40 @@ void CountCalls(const model::ObjectKey& from, const v1::Destination& destination
   }
 }
 
+std::string TimeText(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()); }
+
+std::vector<std::string> CountsJson(const xds::Client& client,
+                                    const std::vector<controller::Refusals::Refusal>& refusals) {
+  std::vector<std::string> out;
+  for (int i = 0; i < snapshot::kTypeCount; ++i) {
+    const auto type = static_cast<snapshot::Type>(i);
+    const xds::Client::Count& count = client.counts[static_cast<size_t>(i)];
+    if (!count.asked) continue;
+    const auto refused = static_cast<size_t>(
+        std::count_if(refusals.begin(), refusals.end(), [type](const auto& r) { return r.ref.type == type; }));
+    const size_t behind = std::min(count.resources, count.waiting + refused);
+    out.push_back(StrCat("{\"type\":", JsonQuote(xds::TypeLabel(type)), ",\"acknowledged\":", count.resources - behind,
+                         ",\"waiting\":", count.waiting, ",\"refused\":", refused, "}"));
+  }
+  return out;
+}
+
+std::vector<std::string> RefusalsJson(const std::vector<controller::Refusals::Refusal>& refusals) {
+  std::vector<std::string> out;
+  for (const controller::Refusals::Refusal& refusal : refusals) {
+    std::vector<std::string> routes;
+    for (const controller::Refusals::HeldRoute& route : refusal.routes) {
+      routes.push_back(StrCat("{\"name\":", JsonQuote(route.name), ",\"lastGood\":",
+                              route.has_last_good ? "true" : "false", ",\"message\":", JsonQuote(route.message), "}"));
+    }
+    out.push_back(StrCat("{\"type\":", JsonQuote(xds::TypeLabel(refusal.ref.type)),
+                         ",\"name\":", JsonQuote(refusal.ref.name), ",\"version\":", JsonQuote(refusal.version),
+                         ",\"since\":", JsonQuote(TimeText(refusal.since)), ",\"message\":", JsonQuote(refusal.message),
+                         ",\"routes\":[", absl::StrJoin(routes, ","), "]}"));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string ObjectsJson(const std::vector<controller::ObjectView>& objects) {
@@ -122,8 +156,7 @@ std::string ObjectsJson(const std::vector<controller::ObjectView>& objects) {
     std::string place = "null";
     if (view.object != nullptr) {
       if (view.object->created > 0) {
-        created = JsonQuote(
-            absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixNanos(view.object->created), absl::UTCTimeZone()));
+        created = JsonQuote(TimeText(absl::FromUnixNanos(view.object->created)));
       }
       place = JsonQuote(StrCat(view.object->origin.location, ":", view.object->origin.line));
     }
@@ -163,15 +196,17 @@ std::string FunctionsJson(const std::vector<controller::ObjectView>& upstreams,
   return StrCat("{\"functions\":[", absl::StrJoin(items, ","), "]}\n");
 }
 
-std::string ClientsJson(const std::vector<xds::Client>& clients) {
+std::string ClientsJson(const std::vector<controller::ClientView>& clients) {
   std::vector<std::string> items;
-  for (const xds::Client& client : clients) {
+  for (const auto& [client, refusals] : clients) {
     items.push_back(StrCat("{\"nodeId\":", JsonQuote(client.node_id), ",\"role\":", JsonQuote(client.role),
                            ",\"peer\":", JsonQuote(client.peer), ",\"userAgent\":", JsonQuote(client.user_agent),
-                           ",\"delta\":", client.delta ? "true" : "false", ",\"connected\":",
-                           JsonQuote(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", client.connected, absl::UTCTimeZone())),
+                           ",\"delta\":", client.delta ? "true" : "false",
+                           ",\"connected\":", JsonQuote(TimeText(client.connected)),
                            ",\"converged\":", client.converged ? "true" : "false", ",\"acks\":", client.acks,
-                           ",\"nacks\":", client.nacks, ",\"lastError\":", JsonQuote(client.last_error), "}"));
+                           ",\"nacks\":", client.nacks, ",\"lastError\":", JsonQuote(client.last_error), ",\"types\":[",
+                           absl::StrJoin(CountsJson(client, refusals), ","), "],\"refusals\":[",
+                           absl::StrJoin(RefusalsJson(refusals), ","), "]}"));
   }
   return StrCat("{\"clients\":[", absl::StrJoin(items, ","), "]}\n");
 }

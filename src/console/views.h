@@ -19,7 +19,7 @@ std::string ObjectsJson(const std::vector<controller::ObjectView>& objects);
 std::string FunctionsJson(const std::vector<controller::ObjectView>& upstreams,
                           const std::vector<controller::ObjectView>& virtual_services);
 
-std::string ClientsJson(const std::vector<xds::Client>& clients);
+std::string ClientsJson(const std::vector<controller::ClientView>& clients);
 
 struct Info {
   std::string version;

@@ -200,6 +200,13 @@ std::vector<Client> ServerImpl::clients() const {
     out.push_back(stream->client);
     out.back().converged = stream->session->converged();
     out.back().settled = stream->session->settled();
+    for (int i = 0; i < snapshot::kTypeCount; ++i) {
+      const Subscription& s = stream->session->subscription(static_cast<Type>(i));
+      Client::Count& count = out.back().counts[static_cast<size_t>(i)];
+      count.asked = s.active;
+      count.resources = s.entries.size();
+      for (const auto& [sequence, entries] : s.pending) count.waiting += entries;
+    }
   }
   std::sort(out.begin(), out.end(), [](const Client& a, const Client& b) {
     return std::tie(a.node_id, a.connected) < std::tie(b.node_id, b.connected);

@@ -1,6 +1,7 @@
 // The xDS server: aggregated discovery (delta and state of the world), client status discovery.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -71,6 +72,14 @@ struct Client {
   uint64_t acks = 0;
   uint64_t nacks = 0;
   std::string last_error;
+  // By type; what it has not asked for has none.
+  struct Count {
+    bool asked = false;
+    // Names that it is subscribed to, and of these how many have a form that it has not answered.
+    size_t resources = 0;
+    size_t waiting = 0;
+  };
+  std::array<Count, snapshot::kTypeCount> counts;
 };
 
 // PEM files; read again every second, so that what replaces them is used for the next connection.

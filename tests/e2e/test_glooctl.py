@@ -337,7 +337,8 @@ printf '%s\\n' "${COMPREPLY[@]}"
     (["glooctl", "--state-dir", "x", ""], {"get", "apply"}, {"upstreams"}),
     (["glooctl", "--admin", "127.0.0.1", ":", "9091", "get", "u"], {"upstreams"}, {"get"}),
     (["glooctl", "--admin", "=", "127.0.0.1", ":", "9091", "ge"], {"get"}, {"upstreams"}),
-    (["glooctl", "proxy", ""], {"snapshot", "clients"}, {"get"}),
+    (["glooctl", "proxy", ""], {"snapshot", "clients", "status"}, {"get"}),
+    (["glooctl", "proxy", "--"], {"--node", "--role", "--output"}, {"get"}),
 ])
 def test_bash_completes(words, offered, not_offered):
     done = subprocess.run(["bash", "-c", COMPLETE, "bash", *words], text=True, capture_output=True, check=True,

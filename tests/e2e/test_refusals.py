@@ -68,6 +68,14 @@ class Shop:
         assert len(found) == 1, found
         return int(found[0])
 
+    def proxy_status(self, *args):
+        """The lines of `glooctl proxy status`, without the headings, the times and more than one space between columns."""
+        done = self.gateway.ctl("proxy", "status", *args)
+        assert done.returncode == 0, done.stderr
+        lines = re.sub(r"\d{4}-\d\d-\d\dT[0-9:]+Z", "TIME", done.stdout).splitlines()
+        return tuple(" ".join(line.split()).replace(" TIME ", " ") if line.startswith(NODE) and "TIME:" not in line else line
+                     for line in lines if not line.startswith("NODE "))
+
     def programmed(self):
         condition, = self.gateway.status("VirtualService", "shop")["conditions"]
         return condition
@@ -101,6 +109,12 @@ def test_the_bad_one_of_new_routes_answers_503_until_it_is_mended(shop):
     assert status["nodes"] == [{"id": NODE, "state": "REFUSED", "message": WORDS}]
     assert shop.programmed() == {"type": "Programmed", "status": "False", "reason": "Refused",
                                  "message": f"Envoy {NODE} refuses it: {WORDS}", "observedGeneration": 1}
+    assert shop.proxy_status("--node", NODE) == (
+        f"{NODE} ingress endpoint 1 0 0", f"{NODE} ingress cluster 1 0 0", f"{NODE} ingress route 1 0 1",
+        f"{NODE} ingress scoped_route 2 0 0", f"{NODE} ingress extension_config 128 0 0",
+        f"{NODE} ingress listener 3 0 0", "", f"{NODE} refuses route default/shop since TIME: {WORDS}",
+        f"  route-1 answers 503: {WORDS}")
+    assert shop.proxy_status("--node", "ingress~9") == ("no Envoy is connected",)
     metrics = shop.gateway.metrics()
     assert metrics.value("gloo_refused_resources", node=NODE, type="route") == 1
     assert metrics.value("gloo_xds_nacks_total") == shop.rejections()
