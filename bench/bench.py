@@ -77,9 +77,8 @@ def save(folder, groups, facts):
 
 def main():
     options = arguments()
-    for tool in ("wrk", "h2load"):
-        if not shutil.which(tool):
-            sys.exit(f"bench/run: {tool} is missing: run tools/setup --test")
+    if not shutil.which("h2load"):
+        sys.exit("bench/run: h2load is missing: run tools/setup --test")
     facts = measure.machine()
     groups, failed = [], []
     began = time.monotonic()

@@ -1,31 +1,28 @@
-"""Requests while something is measured: wrk, as fast as it goes, and h2load, so many a second."""
+"""Requests while something is measured, by h2load: as fast as it goes, or so many a second."""
 
 import pathlib
-import re
 import subprocess
 
 
-class Saturating:
-    """What wrk sends: one request again and again."""
+class Batch:
+    """One request again and again, as fast as it goes, so many times."""
 
     def __init__(self, folder, name, port, host, path, method="GET", headers=None, body=None):
-        self.url = f"http://127.0.0.1:{port}{path}"
-        self.script = pathlib.Path(folder) / f"{name}.lua"
-        lines = [f'wrk.method = "{method}"', f'wrk.headers["Host"] = "{host}"']
-        lines += [f'wrk.headers["{key}"] = "{value}"' for key, value in (headers or {}).items()]
+        self.command = ["h2load", "--h1", "-t1", "-c4", "-H", f":authority: {host}", "-H", f":method: {method}"]
+        for key, value in (headers or {}).items():
+            self.command += ["-H", f"{key}: {value}"]
         if body is not None:
-            lines.append(f"wrk.body = [==[{body}]==]")
-        self.script.write_text("\n".join(lines) + "\n")
+            data = pathlib.Path(folder) / f"{name}.body"
+            data.write_text(body)
+            self.command += ["-d", str(data)]
+        self.url = f"http://127.0.0.1:{port}{path}"
 
-    def run(self, seconds, connections=8):
-        """Requests that were answered with 200; anything else is a failure of the benchmark."""
-        done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(self.script), self.url],
-                              check=True, text=True, capture_output=True, timeout=seconds + 30)
-        bad = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
-        errors = re.search(r"Socket errors: (.*)", done.stdout)
-        if bad or errors:
-            raise RuntimeError(f"{self.url}: {bad[0] if bad else errors[0]}\n{done.stdout}")
-        return int(re.search(r"(\d+) requests in", done.stdout)[1])
+    def run(self, requests):
+        """An answer other than 200 is a failure of the benchmark."""
+        done = subprocess.run([*self.command, f"-n{requests}", self.url], check=True, text=True, capture_output=True,
+                              timeout=60)
+        if f" {requests} succeeded" not in done.stdout or f"status codes: {requests} 2xx" not in done.stdout:
+            raise RuntimeError(f"{self.url}: {done.stdout}")
 
 
 class Steady:

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <list>
 #include <utility>
 #include <vector>
 
@@ -18,69 +17,6 @@ using abi::HeaderType;
 using abi::ModuleBuffer;
 using abi::TrailersStatus;
 
-// What stands between the values of a header that is sent several times.
-std::string_view Separator(std::string_view name) { return name == "cookie" ? "; " : ","; }
-
-// The headers of one message, for the templates. A header with several values reads as one, joined by commas.
-class Headers : public tmpl::HeaderSource {
- public:
-  Headers(abi::EnvoyFilterPtr envoy, HeaderType type) : envoy_(envoy), type_(type) {}
-
-  std::optional<std::string_view> Get(std::string_view name) const override {
-    EnvoyBuffer value;
-    size_t count = 0;
-    if (!envoy_dynamic_module_callback_http_get_header(envoy_, type_, name, &value, 0, &count)) return std::nullopt;
-    if (count < 2) return value.view();
-    std::string& joined = joined_.emplace_back(value.view());
-    for (size_t i = 1; i < count; ++i) {
-      if (!envoy_dynamic_module_callback_http_get_header(envoy_, type_, name, &value, i, nullptr)) break;
-      joined.append(Separator(name)).append(value.view());
-    }
-    return joined;
-  }
-
- private:
-  const abi::EnvoyFilterPtr envoy_;
-  const HeaderType type_;
-  mutable std::list<std::string> joined_;  // a list: its elements stay where they are, and none costs nothing
-};
-
-// The request's headers as the client sent them, for the templates of the response.
-class HeadersCopy : public tmpl::HeaderSource {
- public:
-  explicit HeadersCopy(abi::EnvoyFilterPtr envoy) {
-    const size_t count = envoy_dynamic_module_callback_http_get_headers_size(envoy, HeaderType::kRequest);
-    std::vector<abi::EnvoyHttpHeader> headers(count);
-    if (count == 0 || !envoy_dynamic_module_callback_http_get_headers(envoy, HeaderType::kRequest, headers.data())) {
-      return;
-    }
-    for (const abi::EnvoyHttpHeader& header : headers) {
-      const std::string_view name(header.key, header.key_size);
-      const std::string_view value(header.value, header.value_size);
-      const auto it = Find(name);
-      if (it == headers_.end()) {
-        headers_.emplace_back(name, value);
-      } else {
-        headers_[it - headers_.begin()].second.append(Separator(name)).append(value);
-      }
-    }
-  }
-
-  std::optional<std::string_view> Get(std::string_view name) const override {
-    const auto it = Find(name);
-    if (it == headers_.end()) return std::nullopt;
-    return it->second;
-  }
-
- private:
-  using List = std::vector<std::pair<std::string, std::string>>;
-  List::const_iterator Find(std::string_view name) const {
-    return std::find_if(headers_.begin(), headers_.end(), [&](const auto& header) { return header.first == name; });
-  }
-
-  List headers_;
-};
-
 bool IsTokenCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
@@ -90,6 +26,19 @@ bool IsToken(std::string_view text) { return !text.empty() && std::all_of(text.b
 
 // These say how the body travels, which only the filter knows.
 bool IsFraming(std::string_view name) { return name == "content-length" || name == "transfer-encoding"; }
+
+// These speak of a body that was; a template may set them anew.
+constexpr std::string_view kOfOldBody[] = {"accept-ranges", "content-digest", "content-md5",
+                                           "digest",        "etag",           "repr-digest"};
+// How an old body was coded, which a new one is not.
+constexpr std::string_view kCoding[] = {"content-encoding", "transfer-encoding"};
+// What lets a server send a response in part, or not legibly.
+constexpr std::string_view kPartial[] = {"accept-encoding", "range", "if-range"};
+
+template <size_t N>
+bool IsOneOf(const std::string_view (&names)[N], std::string_view name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
 
 // What Envoy does not check any more behind the connection manager: a value with a line break would start a header of
 // its own, a space in the path a request line of its own. Empty when the value may be set.
@@ -191,24 +140,24 @@ HeadersStatus TransformationFilter::OnRequestHeaders(bool end_of_stream) {
   const auto* route = static_cast<const TransformationRouteConfig*>(
       envoy_dynamic_module_callback_get_most_specific_route_config(envoy_));
   if (route == nullptr) return HeadersStatus::kContinue;
-  const std::string_view method = Header(Direction::kRequest, ":method").value_or("");
+  const Headers headers(envoy_, HeaderType::kRequest);
+  const std::string_view method = headers.Get(":method").value_or("");
   // Tunnels carry messages of their own, which no template can read; Envoy lets them in only where a route allows them.
   // No header that any client may send passes a function's templates by: a content type decides nothing here.
-  if (method == "CONNECT" || !Header(Direction::kRequest, "upgrade").value_or("").empty()) {
-    return HeadersStatus::kContinue;
-  }
+  if (method == "CONNECT" || !headers.Get("upgrade").value_or("").empty()) return HeadersStatus::kContinue;
   transformation_ = route->transformation();
   client_head_ = upstream_head_ = method == "HEAD";
-  if (transformation_->response_reads_request()) request_headers_ = std::make_unique<HeadersCopy>(envoy_);
+  if (transformation_->response_reads_request()) request_headers_ = std::make_unique<HeadersCopy>(headers);
   if (transformation_->has_request()) {
-    return BeginMessage(Direction::kRequest, transformation_->request_needs_body(), end_of_stream);
+    return BeginMessage(Direction::kRequest, headers, transformation_->request_needs_body(), end_of_stream);
   }
-  Apply(Direction::kRequest, {});
+  Apply(Direction::kRequest, headers, {}, End::kHeaders);
   return HeadersStatus::kContinue;
 }
 
 HeadersStatus TransformationFilter::OnResponseHeaders(bool end_of_stream) {
   if (transformation_ == nullptr) return HeadersStatus::kContinue;
+  if (!transformation_->has_response() && !client_head_ && !upstream_head_) return HeadersStatus::kContinue;
   const std::string status_text(Header(Direction::kResponse, ":status").value_or(""));
   const int status = std::atoi(status_text.c_str());
   if (status < 200) return HeadersStatus::kContinue;
@@ -217,7 +166,8 @@ HeadersStatus TransformationFilter::OnResponseHeaders(bool end_of_stream) {
   // not send.
   if (upstream_head_ && end_of_stream) SetHeader(Direction::kResponse, "content-length", ModuleBuffer::None());
   if (!transformation_->has_response()) return HeadersStatus::kContinue;
-  return BeginMessage(Direction::kResponse, transformation_->response_needs_body(), end_of_stream);
+  return BeginMessage(Direction::kResponse, Headers(envoy_, HeaderType::kResponse),
+                      transformation_->response_needs_body(), end_of_stream);
 }
 
 HeadersStatus TransformationFilter::BodylessResponse(int status, bool end_of_stream) {
@@ -229,19 +179,20 @@ HeadersStatus TransformationFilter::BodylessResponse(int status, bool end_of_str
     if (status != 204) SetHeader(Direction::kResponse, "content-length", ModuleBuffer::None());
     return HeadersStatus::kContinue;
   }
-  return Run(Direction::kResponse) == Result::kFailed ? HeadersStatus::kStopIteration : HeadersStatus::kContinue;
+  const Headers headers(envoy_, HeaderType::kResponse);
+  return Run(Direction::kResponse, headers, End::kHeaders) ? HeadersStatus::kContinue : HeadersStatus::kStopIteration;
 }
 
-HeadersStatus TransformationFilter::BeginMessage(Direction direction, bool needs_body, bool end_of_stream) {
+HeadersStatus TransformationFilter::BeginMessage(Direction direction, const Headers& headers, bool needs_body,
+                                                 bool end_of_stream) {
   if (needs_body && !end_of_stream) {
-    const Headers headers(envoy_, direction == Direction::kRequest ? HeaderType::kRequest : HeaderType::kResponse);
     const std::string_view encoding = headers.Get("content-encoding").value_or("");
     if (!tmpl::IsIdentityEncoding(encoding)) {
       FailEncoded(direction, std::string(encoding));
       return HeadersStatus::kStopIteration;
     }
     // Said at once, not after a megabyte: the client may still be sending.
-    const std::string length(Header(direction, "content-length").value_or(""));
+    const std::string length(headers.Get("content-length").value_or(""));
     if (std::strtoull(length.c_str(), nullptr, 10) > transformation_->max_body_bytes()) {
       FailTooLarge(direction);
       return HeadersStatus::kStopIteration;
@@ -249,13 +200,8 @@ HeadersStatus TransformationFilter::BeginMessage(Direction direction, bool needs
     mode(direction) = BodyMode::kHold;
     return HeadersStatus::kStopIteration;
   }
-  const Result result = Run(direction);
-  if (result == Result::kFailed) return HeadersStatus::kStopIteration;
-  if (result == Result::kNewBody && !body_.empty()) {
-    DescribeBody(direction, /*has_trailers=*/false);
-    envoy_dynamic_module_callback_http_append_body(envoy_, Buffered(direction), body_);
-    std::string().swap(body_);
-  }
+  if (!Run(direction, headers, End::kHeaders)) return HeadersStatus::kStopIteration;
+  AppendBody(Buffered(direction));
   return HeadersStatus::kContinue;
 }
 
@@ -274,24 +220,20 @@ BodyStatus TransformationFilter::OnBody(Direction direction, bool end_of_stream)
     return BodyStatus::kStopIterationNoBuffer;
   }
   if (!end_of_stream) return BodyStatus::kStopIterationNoBuffer;
-  const Result result = Run(direction);
-  if (result == Result::kFailed) return BodyStatus::kStopIterationNoBuffer;
+  const Headers headers(envoy_, TypeOf(direction));
+  if (!Run(direction, headers, End::kBody)) return BodyStatus::kStopIterationNoBuffer;
   mode = BodyMode::kPass;
-  if (result == Result::kNewBody) DescribeBody(direction, /*has_trailers=*/false);
-  if (!body_.empty()) envoy_dynamic_module_callback_http_append_body(envoy_, received, body_);
-  std::string().swap(body_);
+  AppendBody(received);
   return BodyStatus::kContinue;
 }
 
 TrailersStatus TransformationFilter::OnTrailers(Direction direction) {
   BodyMode& mode = this->mode(direction);
   if (mode != BodyMode::kHold) return TrailersStatus::kContinue;
-  const Result result = Run(direction);
-  if (result == Result::kFailed) return TrailersStatus::kStopIteration;
+  const Headers headers(envoy_, TypeOf(direction));
+  if (!Run(direction, headers, End::kTrailers)) return TrailersStatus::kStopIteration;
   mode = BodyMode::kPass;
-  if (result == Result::kNewBody) DescribeBody(direction, /*has_trailers=*/true);
-  if (!body_.empty()) envoy_dynamic_module_callback_http_append_body(envoy_, Buffered(direction), body_);
-  std::string().swap(body_);
+  AppendBody(Buffered(direction));
   return TrailersStatus::kContinue;
 }
 
@@ -301,9 +243,8 @@ void TransformationFilter::OnLocalReply() {
   std::string().swap(body_);
 }
 
-TransformationFilter::Result TransformationFilter::Run(Direction direction) {
+bool TransformationFilter::Run(Direction direction, const Headers& headers, End end) {
   const bool request = direction == Direction::kRequest;
-  const Headers headers(envoy_, request ? HeaderType::kRequest : HeaderType::kResponse);
   tmpl::Outcome outcome;
   if (request) {
     transformation_->Request(headers, body_, &outcome);
@@ -312,7 +253,7 @@ TransformationFilter::Result TransformationFilter::Run(Direction direction) {
   }
   if (outcome.status != 0) {
     Fail(direction, outcome.status, outcome.error, "gloo_transformation_failed");
-    return Result::kFailed;
+    return false;
   }
   for (const auto& [name, value] : outcome.set_headers) {
     const std::string mistake = ValueMistake(name, value);
@@ -322,49 +263,56 @@ TransformationFilter::Result TransformationFilter::Run(Direction direction) {
     } else {
       Fail(direction, 502, "bad response: " + mistake, "gloo_transformation_bad_header");
     }
-    return Result::kFailed;
+    return false;
   }
   Count(request ? config_->requests : config_->responses);
-  Apply(direction, outcome);
-  if (!outcome.body.has_value()) return Result::kKeepBody;
-  body_ = *std::move(outcome.body);
-  return Result::kNewBody;
+  Apply(direction, headers, outcome, end);
+  if (outcome.body.has_value()) body_ = *std::move(outcome.body);
+  return true;
 }
 
-void TransformationFilter::Apply(Direction direction, const tmpl::Outcome& outcome) {
-  if (outcome.body.has_value()) {
-    // They speak of the body that was; a template may set them anew.
-    for (const std::string_view name :
-         {"accept-ranges", "content-digest", "content-md5", "digest", "etag", "repr-digest"}) {
-      SetHeader(direction, name, ModuleBuffer::None());
-    }
-  }
+void TransformationFilter::Apply(Direction direction, const Headers& headers, const tmpl::Outcome& outcome, End end) {
+  const bool new_body = outcome.body.has_value();
+  // The whole response must come, and legibly.
+  const bool reads_response =
+      direction == Direction::kRequest && transformation_->has_response() && transformation_->response_needs_body();
+  // Looked up before anything is set; what is not there needs no removal, which costs as much as setting.
+  std::vector<std::string_view> removed;
+  const auto remove = [&](std::string_view name) {
+    if (headers.Has(name)) removed.push_back(name);
+  };
   for (const std::string& name : outcome.remove_headers) {
-    if (!name.starts_with(':') && !IsFraming(name)) SetHeader(direction, name, ModuleBuffer::None());
+    if (!name.starts_with(':') && !IsFraming(name)) remove(name);
   }
+  if (new_body) {
+    std::for_each(std::begin(kOfOldBody), std::end(kOfOldBody), remove);
+    std::for_each(std::begin(kCoding), std::end(kCoding), remove);
+  }
+  if (reads_response) std::for_each(std::begin(kPartial), std::end(kPartial), remove);
+  for (const std::string_view name : removed) SetHeader(direction, name, ModuleBuffer::None());
   for (const auto& [name, value] : outcome.set_headers) {
-    if (IsFraming(name)) continue;
+    if (IsFraming(name) || (new_body && IsOneOf(kCoding, name)) || (reads_response && IsOneOf(kPartial, name)))
+      continue;
     SetHeader(direction, name, value);
     if (name == ":method") upstream_head_ = value == "HEAD";
   }
-  if (direction == Direction::kRequest && transformation_->has_response() && transformation_->response_needs_body()) {
-    // The whole response must come, and legibly.
-    for (const std::string_view name : {"accept-encoding", "range", "if-range"}) {
-      SetHeader(direction, name, ModuleBuffer::None());
-    }
-  }
+  if (!new_body || (end == End::kHeaders && outcome.body->empty())) return;
+  // HTTP/1 can send trailers only after a chunked body.
+  const std::string size = std::to_string(outcome.body->size());
+  SetHeader(direction, "content-length", end == End::kTrailers ? ModuleBuffer::None() : ModuleBuffer(size));
 }
 
-void TransformationFilter::DescribeBody(Direction direction, bool has_trailers) {
-  SetHeader(direction, "transfer-encoding", ModuleBuffer::None());
-  SetHeader(direction, "content-encoding", ModuleBuffer::None());
-  // HTTP/1 can send trailers only after a chunked body.
-  const std::string size = std::to_string(body_.size());
-  SetHeader(direction, "content-length", has_trailers ? ModuleBuffer::None() : ModuleBuffer(size));
+void TransformationFilter::AppendBody(BodyType where) {
+  if (!body_.empty()) envoy_dynamic_module_callback_http_append_body(envoy_, where, body_);
+  std::string().swap(body_);
 }
 
 BodyType TransformationFilter::Buffered(Direction direction) {
   return direction == Direction::kRequest ? BodyType::kBufferedRequest : BodyType::kBufferedResponse;
+}
+
+HeaderType TransformationFilter::TypeOf(Direction direction) {
+  return direction == Direction::kRequest ? HeaderType::kRequest : HeaderType::kResponse;
 }
 
 void TransformationFilter::FailTooLarge(Direction direction) {
@@ -400,14 +348,14 @@ void TransformationFilter::Fail(Direction direction, int status, const std::stri
 
 std::optional<std::string_view> TransformationFilter::Header(Direction direction, std::string_view name) const {
   EnvoyBuffer value;
-  const HeaderType type = direction == Direction::kRequest ? HeaderType::kRequest : HeaderType::kResponse;
-  if (!envoy_dynamic_module_callback_http_get_header(envoy_, type, name, &value, 0, nullptr)) return std::nullopt;
+  if (!envoy_dynamic_module_callback_http_get_header(envoy_, TypeOf(direction), name, &value, 0, nullptr)) {
+    return std::nullopt;
+  }
   return value.view();
 }
 
 void TransformationFilter::SetHeader(Direction direction, std::string_view name, ModuleBuffer value) {
-  const HeaderType type = direction == Direction::kRequest ? HeaderType::kRequest : HeaderType::kResponse;
-  envoy_dynamic_module_callback_http_set_header(envoy_, type, name, value);
+  envoy_dynamic_module_callback_http_set_header(envoy_, TypeOf(direction), name, value);
 }
 
 void TransformationFilter::Count(const std::optional<size_t>& counter) {

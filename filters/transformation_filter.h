@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "filters/abi.h"
+#include "filters/headers.h"
 #include "template/transformation.h"
 
 namespace gloo::filters {
@@ -58,21 +59,24 @@ class TransformationFilter {
   enum class Direction { kRequest, kResponse };
   // What happens to a body: it streams by; it is collected in body_; it is dropped.
   enum class BodyMode { kPass, kHold, kDrop };
-  enum class Result { kKeepBody, kNewBody, kFailed };
+  // What the end of a message came with.
+  enum class End { kHeaders, kBody, kTrailers };
 
-  abi::HeadersStatus BeginMessage(Direction direction, bool needs_body, bool end_of_stream);
+  abi::HeadersStatus BeginMessage(Direction direction, const Headers& headers, bool needs_body, bool end_of_stream);
   abi::HeadersStatus BodylessResponse(int status, bool end_of_stream);
   abi::BodyStatus OnBody(Direction direction, bool end_of_stream);
   abi::TrailersStatus OnTrailers(Direction direction);
 
-  // Runs the templates over body_ and applies the outcome to the headers; a new body is in body_ then.
-  Result Run(Direction direction);
-  void Apply(Direction direction, const tmpl::Outcome& outcome);
-  // Length and encoding for the new body in body_.
-  void DescribeBody(Direction direction, bool has_trailers);
+  // Runs the templates over body_ and applies the outcome to the headers; a new body is in body_ then. False: the
+  // client is answered.
+  bool Run(Direction direction, const Headers& headers, End end);
+  void Apply(Direction direction, const Headers& headers, const tmpl::Outcome& outcome, End end);
+  // Hands body_ to Envoy.
+  void AppendBody(abi::BodyType where);
 
   // Where a body goes outside of a body hook.
   static abi::BodyType Buffered(Direction direction);
+  static abi::HeaderType TypeOf(Direction direction);
 
   void FailTooLarge(Direction direction);
   void FailEncoded(Direction direction, std::string_view encoding);
