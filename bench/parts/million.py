@@ -11,6 +11,9 @@ from gateways import Site
 from parts.routes import changed_routes, peer_routes
 from report import Aim, Group, Row
 
+# Of the listeners of the settings.
+ROLE = "apiVersion: gloo.solo.io/v1\nkind: Role\nmetadata:\n  name: ingress\nspec:\n  onDemand: true\n"
+
 TITLE = "A million routes: a hundred thousand hosts of ten routes, a host a file"
 SIZES = [1_000_000]
 QUICK_SIZES = [10_000]
@@ -36,6 +39,7 @@ def run_size(context, routes):
     with Site(context.folder, f"million-{routes}") as site:
         context.say(f"million: writing {hosts} files")
         world.write_hosts(site.config, hosts, context.backend.port)
+        world.write(site.config, "role.yaml", ROLE)
         context.say(f"million: {routes} routes")
         started = site.timed_start(world.host_of(hosts - 1), "/start", timeout=600)
         site.settle(limit=120)

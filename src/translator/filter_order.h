@@ -7,6 +7,8 @@ namespace gloo::translator {
 
 // A chain holds the slots in this order.
 enum class FilterSlot {
+  // Before everything that asks for the route.
+  kOnDemand,
   // After everything that decides on the client's request as sent, before the request leaves: it rewrites path,
   // headers and body.
   kTransformation,
@@ -21,6 +23,12 @@ struct FilterOrderRow {
   std::string_view reason;
 };
 inline constexpr FilterOrderRow kFilterOrder[] = {
+    {FilterSlot::kOnDemand, "envoy.filters.http.on_demand",
+     "Before everything that asks for the route, because it fetches the routes of a domain that nobody has asked for "
+     "yet. "
+     "Only in roles with `onDemand`, where the others are enabled from the start: a request that sends its body "
+     "meanwhile "
+     "stays in the chain that it has."},
     {FilterSlot::kTransformation, "gloo.transformation",
      "After everything that decides on the request as the client sent it, because it rewrites method, path, headers "
      "and body; directly before the router, because what it makes is what the function gets."},

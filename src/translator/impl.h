@@ -132,6 +132,8 @@ class Translator::Impl {
 
   // what follows for roles (publish.cc)
   void ResolveClaim(const ClaimKey& claim);
+  // All scopes of the role, where it wants them otherwise now.
+  void PublishScopes(const std::string& name, RoleState& role);
   void Serve(const std::string& role, const model::ObjectKey& key);
   void Unserve(const std::string& role, const model::ObjectKey& key);
   void UseCluster(RoleState& role, const std::string& cluster);

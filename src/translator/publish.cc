@@ -11,15 +11,19 @@
 namespace gloo::translator {
 namespace {
 
-snapshot::ResourcePtr MakeScope(const ClaimKey& claim, const model::ObjectKey& owner, Issues& issues) {
+snapshot::ResourcePtr MakeScope(const ClaimKey& claim, const model::ObjectKey& owner, bool on_demand, Issues& issues) {
   std::string name = ScopeName(claim.listener, claim.domain);
   std::string routes = ResourceName(owner.ns, owner.name);
   envoy::config::route::v3::ScopedRouteConfiguration scope;
   scope.set_name(name);
   scope.set_route_configuration_name(routes);
   scope.mutable_key()->add_fragments()->set_string_key(name);
-  return MakeChecked(snapshot::Type::kScopedRoute, name, scope, "scope", issues,
-                     {{snapshot::Type::kRoute, std::move(routes)}});
+  scope.set_on_demand(on_demand);
+  std::vector<snapshot::ResourceRef> refs = {{snapshot::Type::kRoute, std::move(routes)}};
+  std::vector<snapshot::ResourceRef> none;
+  // An Envoy asks for the routes when it has the scope, or when it has a request for it.
+  return MakeChecked(snapshot::Type::kScopedRoute, name, scope, "scope", issues, on_demand ? none : refs,
+                     on_demand ? refs : none);
 }
 
 bool SameForm(const model::ObjectPtr& a, const model::ObjectPtr& b) {
@@ -130,9 +134,17 @@ void Translator::Impl::ResolveClaim(const ClaimKey& claim) {
   if (now) Serve(claim.role, *now);
   if (before) Unserve(claim.role, *before);
   snapshot::ResourceRef ref{snapshot::Type::kScopedRoute, ScopeName(claim.listener, claim.domain)};
-  Publish(role, ref, now ? MakeScope(claim, *now, refused_) : nullptr);
+  Publish(role, ref, now ? MakeScope(claim, *now, role.output.on_demand, refused_) : nullptr);
   if (now && !before) role.domains.Add(claim.listener, claim.domain);
   if (before && !now) role.domains.Remove(claim.listener, claim.domain);
+}
+
+void Translator::Impl::PublishScopes(const std::string& name, RoleState& role) {
+  for (const auto& [claim, owner] : owners_) {
+    if (claim.role != name || claim.is_server_name()) continue;
+    Publish(role, {snapshot::Type::kScopedRoute, ScopeName(claim.listener, claim.domain)},
+            MakeScope(claim, owner, role.output.on_demand, refused_));
+  }
 }
 
 void Translator::Impl::AddConflicts(const model::ObjectKey& key, std::vector<Issue>* issues) const {

@@ -8,6 +8,7 @@
 
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
+#include "envoy/extensions/filters/http/on_demand/v3/on_demand.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/http/early_header_mutation/dynamic_modules/v3/dynamic_modules.pb.h"
@@ -53,8 +54,12 @@ void AddRouter(hcm::HttpConnectionManager* manager) {
   *filter->mutable_typed_config() = Pack(envoy::extensions::filters::http::router::v3::Router());
 }
 
-void AddFilters(const Registry& registry, hcm::HttpConnectionManager* manager) {
+void AddFilters(const Registry& registry, bool on_demand, hcm::HttpConnectionManager* manager) {
   std::vector<FilterPlugin::Filter> filters;
+  if (on_demand) {
+    filters.push_back({FilterSlot::kOnDemand, "envoy.filters.http.on_demand",
+                       Pack(envoy::extensions::filters::http::on_demand::v3::OnDemand()), /*disabled=*/false});
+  }
   for (const auto& plugin : registry.filters()) {
     for (FilterPlugin::Filter& filter : plugin->Filters()) filters.push_back(std::move(filter));
   }
@@ -63,7 +68,9 @@ void AddFilters(const Registry& registry, hcm::HttpConnectionManager* manager) {
     hcm::HttpFilter* out = manager->add_http_filters();
     out->set_name(filter.name);
     *out->mutable_typed_config() = std::move(filter.config);
-    out->set_disabled(filter.disabled);
+    // A request that began to send its body while its routes were fetched goes on in the chain that it has, which was
+    // made before anybody knew what its route enables.
+    out->set_disabled(filter.disabled && !on_demand);
   }
   AddRouter(manager);
 }
@@ -182,10 +189,14 @@ v1::RoleSpec DefaultListeners(const Settings& settings) {
 RoleOutput TranslateRole(const Registry& registry, const Settings& settings, const std::string& role,
                          const v1::RoleSpec& written, Issues& issues) {
   v1::RoleSpec defaults;
-  if (written.listeners_size() == 0) defaults = DefaultListeners(settings);
+  if (written.listeners_size() == 0) {
+    defaults = DefaultListeners(settings);
+    defaults.set_on_demand(written.on_demand());
+  }
   const v1::RoleSpec& spec = written.listeners_size() == 0 ? defaults : written;
 
   RoleOutput out;
+  out.on_demand = spec.on_demand();
   std::set<std::string> names;
   std::set<std::pair<std::string, uint32_t>> addresses;
   for (int i = 0; i < spec.listeners_size(); ++i) {
@@ -218,7 +229,7 @@ RoleOutput TranslateRole(const Registry& registry, const Settings& settings, con
     SetLimits(&manager);
     SetScopes(&manager);
     SetScopeKey(role, listener.name(), &manager);
-    AddFilters(registry, &manager);
+    AddFilters(registry, spec.on_demand(), &manager);
     Listener message = MakeListener(listener.name(), address, listener.port(), manager);
     if (listener.tls()) {
       auto* chain = message.mutable_filter_chains(0);

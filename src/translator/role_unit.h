@@ -22,6 +22,8 @@ struct ListenerFace {
 struct RoleOutput {
   // What virtual services need to know, in the order written.
   std::vector<ListenerFace> listeners;
+  // Routes are fetched with the first request for a domain.
+  bool on_demand = false;
   std::vector<snapshot::ResourcePtr> resources;
 };
 

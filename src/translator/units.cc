@@ -261,8 +261,10 @@ void Translator::Impl::ResolveRole(const std::string& name) {
   if (role.defined != defined) role.domains.ChangeAll();
   for (const snapshot::ResourcePtr& listener : role.output.resources) Publish(role, listener->ref, nullptr);
   for (const snapshot::ResourcePtr& listener : output.resources) Publish(role, listener->ref, listener);
+  const bool scopes_change = role.output.on_demand != output.on_demand;
   role.defined = defined;
   role.output = std::move(output);
+  if (scopes_change) PublishScopes(name, role);
 }
 
 void Translator::Impl::RunUpstream(const model::ObjectKey& key) {

@@ -110,7 +110,9 @@ std::string VirtualService(Random& random, const std::string& name) {
 }
 
 std::string Role(Random& random, const std::string& ns, const std::string& name) {
-  std::string text = Header("Role", ns, name) + "  listeners:\n";
+  std::string text = Header("Role", ns, name);
+  if (random.OneIn(3)) text += "  onDemand: true\n";
+  text += "  listeners:\n";
   text += "  - {name: http, port: " + std::to_string(8000 + random.Below(2)) + (random.OneIn(6) ? ", tls: true" : "") +
           "}\n";
   if (random.OneIn(2)) text += "  - {name: https, port: 8443, tls: true}\n";
