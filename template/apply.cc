@@ -42,8 +42,6 @@ size_t BodyMemory(size_t max_body_bytes) {
   return std::max(kLeast, std::min(max_body_bytes, SIZE_MAX / kTimes) * kTimes);
 }
 
-bool IsBlankOrControl(unsigned char c) { return c <= ' ' || c == 0x7f; }
-
 bool IsStatus(std::string_view text) {
   return text.size() == 3 && text[0] >= '2' && text[0] <= '5' && IsDigit(text[1]) && IsDigit(text[2]);
 }

@@ -93,6 +93,10 @@ class MessageCompiler {
     if (!result->prefix().empty() ? result->prefix()[0] != '/' : text.empty()) {
       Fail(field, "must begin with \"/\"");
     }
+    if (result->constant() != nullptr &&
+        std::any_of(result->constant()->begin(), result->constant()->end(), IsBlankOrControl)) {
+      Fail(field, "a path cannot hold a space or a control character");
+    }
     return result;
   }
 

@@ -15,6 +15,9 @@
 
 namespace gloo::tmpl {
 
+// What a path cannot hold.
+inline bool IsBlankOrControl(unsigned char c) { return c <= ' ' || c == 0x7f; }
+
 class CompiledMessage {
  public:
   // Errors are appended, their fields under "request" or "response". Null if there are any.

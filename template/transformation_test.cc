@@ -362,6 +362,11 @@ TEST(Transformation, CompileErrors) {
             "request.remove_headers[1]: \":path\" is not the name of a header\n"
             "request.body: line 1, column 4: \"if\" without \"endif\"\n"
             "request.merge_extractors_to_body: cannot stand beside body\n");
+  for (const char* path : {"/a b", "/a\x7f", "/a\tb?c"}) {
+    MessageTemplates p;
+    p.path = path;
+    EXPECT_EQ(CompileErrors(Request(p)), "request.path: a path cannot hold a space or a control character\n");
+  }
   MessageTemplates r;
   r.extractors = {{From::kPath, "", "/{a}"}};
   r.method = "GET";
