@@ -88,6 +88,8 @@ struct RoleState {
   DomainTable domains;
   // How many virtual services of the role use a cluster; what is published of it besides itself.
   absl::flat_hash_map<std::string, int> cluster_uses;
+  // The name of its endpoints, which says how the cluster talks to them.
+  absl::flat_hash_map<std::string, std::string> cluster_endpoints;
   absl::flat_hash_map<std::string, std::vector<std::string>> cluster_secrets;
   absl::flat_hash_map<std::string, int> secret_uses;
   absl::flat_hash_map<snapshot::ResourceRef, snapshot::ResourcePtr> published;

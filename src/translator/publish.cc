@@ -44,7 +44,15 @@ void Translator::Impl::Publish(RoleState& role, const snapshot::ResourceRef& ref
 void Translator::Impl::PublishCluster(RoleState& role, const std::string& cluster, const UpstreamOutput* output) {
   bool usable = output != nullptr && output->usable();
   Publish(role, {snapshot::Type::kCluster, cluster}, usable ? output->cluster : nullptr);
-  Publish(role, {snapshot::Type::kEndpoint, cluster}, usable ? output->endpoints : nullptr);
+  const snapshot::ResourcePtr endpoints = usable ? output->endpoints : nullptr;
+  if (auto held = role.cluster_endpoints.find(cluster); held != role.cluster_endpoints.end()) {
+    Publish(role, {snapshot::Type::kEndpoint, held->second}, nullptr);
+    role.cluster_endpoints.erase(held);
+  }
+  if (endpoints != nullptr) {
+    role.cluster_endpoints[cluster] = endpoints->ref.name;
+    Publish(role, endpoints->ref, endpoints);
+  }
   std::vector<std::string> secrets;
   if (usable) {
     for (const snapshot::ResourcePtr& secret : output->secrets) {
@@ -275,7 +283,8 @@ std::vector<OwnedResource> Translator::Impl::ResourcesOf(const model::ObjectKey&
       for (const auto& [name, role] : roles_) {
         if (!role.cluster_uses.contains(cluster)) continue;
         add(name, role, {snapshot::Type::kCluster, cluster});
-        add(name, role, {snapshot::Type::kEndpoint, cluster});
+        auto endpoints = role.cluster_endpoints.find(cluster);
+        if (endpoints != role.cluster_endpoints.end()) add(name, role, {snapshot::Type::kEndpoint, endpoints->second});
         auto secrets = role.cluster_secrets.find(cluster);
         if (secrets == role.cluster_secrets.end()) continue;
         for (const std::string& secret : secrets->second) add(name, role, {snapshot::Type::kSecret, secret});
@@ -321,7 +330,8 @@ std::vector<model::ObjectKey> Translator::Impl::OwnersOf(const std::string& role
     auto it = map.find(key);
     if (it != map.end() && !it->second.name.empty()) owners.push_back(it->second);
   };
-  const model::DataKey name = Resolve("", ref.name);
+  // Behind the bar of endpoints is the way to talk to them.
+  const model::DataKey name = Resolve("", ref.name.substr(0, ref.name.find('|')));
   switch (ref.type) {
     case snapshot::Type::kCluster:
     case snapshot::Type::kEndpoint:

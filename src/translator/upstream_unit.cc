@@ -29,6 +29,16 @@ bool Decode(const google::protobuf::Any& any, google::protobuf::Message* message
   return message->ParseFromString(any.value());
 }
 
+// Endpoints belong to a way to talk to them: while a cluster that begins to speak TLS, or HTTP/2, warms up, the old
+// form still serves, and must not be given the hosts of the new one. So each way has endpoints of its own.
+std::string EndpointsName(const std::string& name, const Cluster& cluster) {
+  Cluster way;
+  if (cluster.has_transport_socket()) *way.mutable_transport_socket() = cluster.transport_socket();
+  *way.mutable_typed_extension_protocol_options() = cluster.typed_extension_protocol_options();
+  const std::string bytes = Serialize(way);
+  return bytes.empty() ? name : Cat(name, "|", ContentHash(bytes).substr(0, 8));
+}
+
 void TranslateCluster(const Registry& registry, const model::Object& object, Inputs& inputs, UpstreamOutput* out,
                       std::vector<snapshot::ResourcePtr>* secrets, Issues& issues) {
   const v1::UpstreamSpec& upstream = object.upstream();
@@ -75,9 +85,11 @@ void TranslateCluster(const Registry& registry, const model::Object& object, Inp
   IssuePath path(issues, "spec.spec");
   std::vector<snapshot::ResourceRef> warms;
   if (cluster.type() == Cluster::EDS) {
+    const std::string service = EndpointsName(name, cluster);
     *cluster.mutable_eds_cluster_config()->mutable_eds_config() = AdsSource();
-    endpoints.set_cluster_name(name);
-    warms.push_back({snapshot::Type::kEndpoint, name});
+    if (service != name) cluster.mutable_eds_cluster_config()->set_service_name(service);
+    endpoints.set_cluster_name(service);
+    warms.push_back({snapshot::Type::kEndpoint, service});
   }
   std::sort(secrets->begin(), secrets->end(), [](const auto& a, const auto& b) { return a->ref < b->ref; });
   secrets->erase(
@@ -87,7 +99,7 @@ void TranslateCluster(const Registry& registry, const model::Object& object, Inp
   snapshot::ResourcePtr checked =
       MakeChecked(snapshot::Type::kCluster, name, cluster, "upstream", issues, std::move(warms));
   if (cluster.type() == Cluster::EDS) {
-    out->endpoints = MakeChecked(snapshot::Type::kEndpoint, name, endpoints, "upstream", issues);
+    out->endpoints = MakeChecked(snapshot::Type::kEndpoint, endpoints.cluster_name(), endpoints, "upstream", issues);
   }
   if (issues.errors() > errors_before) {
     out->endpoints = nullptr;

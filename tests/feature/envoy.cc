@@ -116,7 +116,8 @@ void Envoy::Follow(Type type) {
     for (const auto& [name, held] : resources_[type]) {
       envoy::config::cluster::v3::Cluster cluster;
       if (cluster.ParseFromString(held.body) && cluster.type() == envoy::config::cluster::v3::Cluster::EDS) {
-        names.insert(name);
+        const std::string& service = cluster.eds_cluster_config().service_name();
+        names.insert(service.empty() ? name : service);
       }
     }
     Ask(Type::kEndpoint, names);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 #include <string>
 
 #include "envoy/config/listener/v3/listener.pb.h"
@@ -18,6 +19,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
 using ::testing::SizeIs;
 
 constexpr char kUpstream[] =
@@ -322,6 +324,37 @@ TEST(TranslationTest, ResourcesOfAnObject) {
   EXPECT_THAT(names({model::Kind::kUpstream, "default", "u"}), ElementsAre("ingress default/u", "ingress default/u"));
   EXPECT_THAT(names({model::Kind::kVirtualService, "default", "v"}),
               ElementsAre("ingress default/v", "ingress http|a.test"));
+}
+
+TEST(TranslationTest, EndpointsBelongToAWayToTalkToThem) {
+  World world;
+  const model::ObjectKey key{model::Kind::kUpstream, "default", "u"};
+  std::set<std::string> seen;
+  // Whose endpoints the cluster asks for, which are the only ones of the upstream.
+  auto name = [&](const std::string& more) {
+    world.ApplyText(
+        "{kind: Upstream, apiVersion: gloo.solo.io/v1, metadata: {name: u}, spec: {type: static, spec: "
+        "{hosts: [{addr: 10.0.0.1, port: 80}]" +
+        more + "}}}");
+    const auto endpoints = world.Role("ingress").resources(snapshot::Type::kEndpoint);
+    const auto cluster = world.Role("ingress").Find(snapshot::Type::kCluster, "default/u");
+    EXPECT_EQ(endpoints.size(), 1u);
+    EXPECT_THAT(cluster->warms, ElementsAre(endpoints.begin()->second->ref));
+    EXPECT_THAT(world.translator().OwnersOf("ingress", cluster->warms[0]), ElementsAre(key));
+    EXPECT_EQ(world.translator().ResourcesOf(key).size(), 2u);
+    return endpoints.begin()->first;
+  };
+  world.Put(Read(kUpstream));
+  world.ApplyText(
+      "{kind: VirtualService, apiVersion: gloo.solo.io/v1, metadata: {name: v}, spec: {domains: [a.test], routes: [" +
+      RouteTo("u") + "]}}");
+  EXPECT_EQ(name(""), "default/u");
+  for (const char* more : {", http2: true", ", tls: {insecureSkipVerify: true, sni: a.test}",
+                           ", tls: {insecureSkipVerify: true, sni: b.test}"}) {
+    EXPECT_THAT(name(more), MatchesRegex("default/u\\|[0-9a-f]{8}"));
+    EXPECT_TRUE(seen.insert(name(more)).second);
+  }
+  EXPECT_EQ(name(""), "default/u");
 }
 
 TEST(TranslationTest, AFunctionChangeReachesOnlyItsRoutes) {
