@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include <chrono>
+
 namespace gloo {
 namespace {
 
@@ -9,6 +11,10 @@ class RealClock final : public Clock {
 };
 
 }  // namespace
+
+absl::Time SteadyNow() {
+  return absl::UnixEpoch() + absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+}
 
 const Clock& Clock::Real() {
   static const RealClock clock;

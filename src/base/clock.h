@@ -6,6 +6,9 @@
 
 namespace gloo {
 
+// Of a clock that nobody sets, for durations and deadlines; its beginning means nothing.
+absl::Time SteadyNow();
+
 class Clock {
  public:
   virtual ~Clock() = default;

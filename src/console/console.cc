@@ -14,7 +14,7 @@
 #include <thread>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "base/clock.h"
 #include "base/strings.h"
 #include "console/views.h"
 
@@ -51,7 +51,7 @@ class ConsoleImpl final : public Console {
         controller_(controller),
         server_(server),
         options_(std::move(options)),
-        started_(absl::Now()),
+        started_(SteadyNow()),
         acceptor_(io_) {}
 
   ~ConsoleImpl() override {
@@ -225,7 +225,7 @@ class ConsoleImpl final : public Console {
     info->version = options_.version;
     info->config_dir = options_.config_dir;
     info->state_dir = options_.state_dir;
-    info->uptime_seconds = absl::ToDoubleSeconds(absl::Now() - started_);
+    info->uptime_seconds = absl::ToDoubleSeconds(SteadyNow() - started_);
     return Json(InfoJson(*info));
   }
 

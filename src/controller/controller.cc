@@ -7,6 +7,7 @@
 #include <set>
 #include <tuple>
 
+#include "base/clock.h"
 #include "base/strings.h"
 #include "runtime/log.h"
 
@@ -61,7 +62,7 @@ v1::Status::Condition Programmed(const v1::Status& status) {
 Pending Pending::From(sources::Batch batch) {
   Pending out;
   out.batches = 1;
-  out.since = absl::Now();
+  out.since = SteadyNow();
   for (sources::ObjectEvent& event : batch.objects) out.objects.insert_or_assign(event.key, std::move(event));
   for (auto& [kind, event] : batch.data) out.data.insert_or_assign({kind, event.key}, std::move(event.data));
   for (sources::PlaceEvent& event : batch.places) {
@@ -113,7 +114,7 @@ void Controller::Start() {
     Remember(loaded, changes);
     has_state_ = !loaded.good.empty();
   }
-  Publish(translator_.Apply(changes), absl::Now());
+  Publish(translator_.Apply(changes), SteadyNow());
   if (has_state_) {
     last_good_timer_ = loop_.After(options_.serve_last_good_after, [this] {
       if (serving_) return;
@@ -125,6 +126,7 @@ void Controller::Start() {
 }
 
 void Controller::Remember(const state::Store::Loaded& loaded, translator::Changes& changes) {
+  int64_t newest = 0;
   for (const model::ObjectPtr& object : loaded.good) {
     Known& known = known_[object->key];
     known.current = known.in_force = known.last_good = object;
@@ -133,7 +135,9 @@ void Controller::Remember(const state::Store::Loaded& loaded, translator::Change
     known.hash = object->hash;
     MoveTo(object->key, known, object->origin);
     changes.objects.emplace_back(object->key, translator::Entry{.current = object, .last_good = object});
+    if (!object->metadata().has_creation_timestamp()) newest = std::max(newest, object->created);
   }
+  set_back_ = std::max<int64_t>(0, newest + 1 - absl::ToUnixNanos(options_.clock->Now()));
   // The form read last may have been another one, or never a good one.
   for (const state::SeenObject& seen : loaded.seen) {
     Known& known = known_[seen.key];
@@ -194,7 +198,11 @@ std::optional<translator::Entry> Controller::Take(const sources::ObjectEvent& ev
     object->generation = known.hash == object->hash && known.generation > 0 ? known.generation : known.generation + 1;
   }
   // The age decides between claimants: it must survive a restart and a rewrite of the file.
-  if (known.created != 0) object->created = known.created;
+  if (known.created != 0) {
+    object->created = known.created;
+  } else if (!object->metadata().has_creation_timestamp()) {
+    object->created += set_back_;
+  }
   const bool same = known.current != nullptr && known.current->hash == object->hash &&
                     known.current->generation == object->generation && known.read_issues == event.issues;
   if (known.generation != object->generation || known.created != object->created || known.hash != object->hash ||
@@ -239,7 +247,7 @@ void Controller::Process(Pending pending) {
   queue_.Set(0);
   metrics_.counter("gloo_changes_merged_total", "Batches of changes that were processed together with another one.")
       .Add(static_cast<double>(pending.batches - 1));
-  const absl::Time start = absl::Now();
+  const absl::Time start = SteadyNow();
   translator::Changes changes;
   state::Write write;
 
@@ -277,7 +285,7 @@ void Controller::Process(Pending pending) {
   }
 
   translator::Result result = translator_.Apply(changes);
-  const absl::Duration took = absl::Now() - start;
+  const absl::Duration took = SteadyNow() - start;
   metrics_
       .histogram("gloo_translation_seconds", "Time to translate one merged set of changes.", runtime::LatencyBuckets())
       .Observe(absl::ToDoubleSeconds(took));

@@ -56,6 +56,7 @@ struct Options {
   std::vector<std::string> sources;
   // After this, what was good before is served although a source has not synced; only where there is such a state.
   absl::Duration serve_last_good_after = absl::Seconds(1);
+  const Clock* clock = &Clock::Real();
 };
 
 class Controller final : public sources::Sink, private xds::Observer {
@@ -153,6 +154,8 @@ class Controller final : public sources::Sink, private xds::Observer {
   absl::flat_hash_set<std::string> unsynced_;
   bool serving_ = false;
   bool has_state_ = false;
+  // How far (ns) the clock was set back since the last run: what is new now is younger than what was there then.
+  int64_t set_back_ = 0;
   std::unique_ptr<runtime::Timer> last_good_timer_;
 };
 

@@ -74,7 +74,7 @@ class ControllerTest : public ::testing::Test {
     server_ = xds::Server::Create(*loop_, *metrics_, {.address = "127.0.0.1:0"});
     reporter_ = std::make_unique<reporter::Reporter>(store_.get(), nullptr, clock_, *metrics_);
     controller_ = std::make_unique<Controller>(*loop_, *metrics_, *translator_, *server_, *reporter_, store_.get(),
-                                               Options{.sources = {"file"}});
+                                               Options{.sources = {"file"}, .clock = &clock_});
     controller_->Start();
   }
 
@@ -397,6 +397,18 @@ TEST_F(ControllerTest, TheOlderClaimantKeepsItsDomainOverARestart) {
   older->created = 100;
   first.object = older;
   Push({Read(kUpstream), first, second}, true);
+  EXPECT_EQ(StatusOf("zz").state(), v1::Status::ACCEPTED);
+  EXPECT_EQ(StatusOf("aa").reason(), "DomainTaken");
+}
+
+TEST_F(ControllerTest, WhatIsNewIsYoungerAlsoWhenTheClockWasSetBack) {
+  const int64_t hour = absl::ToInt64Nanoseconds(absl::Hours(1));
+  const int64_t now = absl::ToUnixNanos(clock_.Now());
+  Push({Read(kUpstream), Aged(Read(Service("zz", "shop.example.com", "/")), now + hour)}, true);
+  Restart();
+  Push({Read(kUpstream), Read(Service("zz", "shop.example.com", "/")),
+        Aged(Read(Service("aa", "shop.example.com", "/"), "b.yaml"), now)},
+       true);
   EXPECT_EQ(StatusOf("zz").state(), v1::Status::ACCEPTED);
   EXPECT_EQ(StatusOf("aa").reason(), "DomainTaken");
 }

@@ -6,7 +6,8 @@
 #include <atomic>
 #include <string_view>
 
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
 
 namespace gloo::xds {
 namespace {
@@ -14,14 +15,14 @@ namespace {
 std::atomic<uint64_t> failed_handshakes{0};
 // Anybody who reaches the port can make such lines.
 constexpr int64_t kPauseSeconds = 10;
-std::atomic<int64_t> last_line{0};
+std::atomic<int64_t> last_line{-kPauseSeconds};
 
 void Log(gpr_log_func_args* args) {
   const std::string_view message(args->message);
   const bool handshake = message.find("Handshake failed") != std::string_view::npos;
   if (handshake) ++failed_handshakes;
   if (args->severity != GPR_LOG_SEVERITY_ERROR) return;
-  const int64_t now = absl::ToUnixSeconds(absl::Now());
+  const int64_t now = absl::ToUnixSeconds(SteadyNow());
   int64_t last = last_line.load();
   if (now < last + kPauseSeconds || !last_line.compare_exchange_strong(last, now)) return;
   if (handshake) {

@@ -177,7 +177,7 @@ void ServerImpl::AskForUnknown(Role& role, Delta before) {
   if (role.published || std::exchange(role.asked, true)) return;
   spdlog::warn("xds: nobody defines role \"{}\"", role.name);
   if (options_.unknown_role) before.upserts = options_.unknown_role(role.name).upserts;
-  ApplyTo(role, before, absl::Now());
+  ApplyTo(role, before, SteadyNow());
 }
 
 const snapshot::Snapshot* ServerImpl::snapshot(const std::string& name) const {
@@ -240,7 +240,7 @@ void ServerImpl::Sweep() {
   sweep_ = loop_.After(kSweepPeriod, [this] { Sweep(); });
   const uint64_t failed = FailedHandshakes();
   counters_->handshakes_failed.Add(static_cast<double>(failed - std::exchange(handshakes_seen_, failed)));
-  const absl::Time late = absl::Now() - options_.write_timeout;
+  const absl::Time late = SteadyNow() - options_.write_timeout;
   std::vector<Stream*> slow;
   for (const auto& [call, stream] : streams_) {
     const bool silent = !stream->spoke;

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/clock.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
 #include "snapshot/snapshot.h"
@@ -125,7 +125,7 @@ class Server {
   virtual void SetReady(bool ready) = 0;
   // Makes the role known, with or without resources. `since`: when the change that this comes from arrived.
   virtual void Publish(const std::string& role, const snapshot::Delta& delta, absl::Time since) = 0;
-  void Publish(const std::string& role, const snapshot::Delta& delta) { Publish(role, delta, absl::Now()); }
+  void Publish(const std::string& role, const snapshot::Delta& delta) { Publish(role, delta, SteadyNow()); }
   // Nobody defines the role any more: its Envoys, now and later, are served as those of a role that nobody published.
   virtual void ForgetRole(const std::string& role) = 0;
   // Null where the role is unknown.

@@ -95,6 +95,8 @@ class ServerImpl final : public Server, private grpc::CallbackGenericService, pr
   absl::Status Identify(Stream& stream, const envoy::config::core::v3::Node& node);
   bool MayBeRole(const Stream& stream, const std::string& role) const;
   absl::Status RefuseRole(const Stream& stream);
+  // At most once a minute for each text.
+  bool NotLoggedLately(const std::string& what);
   absl::Status HandleStatus(Stream& stream, const envoy::service::status::v3::ClientStatusRequest& request);
   void Pump(Stream& stream);
   void End(Stream& stream, const absl::Status& status);
@@ -115,8 +117,8 @@ class ServerImpl final : public Server, private grpc::CallbackGenericService, pr
   std::vector<Observer*> observers_;
   std::unique_ptr<runtime::Timer> sweep_;
   uint64_t handshakes_seen_ = 0;
-  // When a refusal was last logged, by what it says: a client that is refused comes again all the time.
-  absl::flat_hash_map<std::string, absl::Time> refusals_logged_;
+  // When something was last logged, by what it says: a client that is refused comes again all the time.
+  absl::flat_hash_map<std::string, absl::Time> logged_;
 
   // Every call that gRPC has not finished with. Calls hold it too: the last one may outlive the server.
   struct Calls {

@@ -24,8 +24,8 @@ namespace {
 
 constexpr size_t kMaxNodeIdBytes = 1024;
 constexpr size_t kMaxLoggedMessage = 500;
-constexpr absl::Duration kRefusalPause = absl::Minutes(1);
-constexpr size_t kMaxRefusalsLogged = 1000;
+constexpr absl::Duration kLogPause = absl::Minutes(1);
+constexpr size_t kMaxLogged = 1000;
 constexpr absl::Duration kNameWarningPeriod = absl::Minutes(1);
 
 grpc::Status ToGrpc(const absl::Status& status) {
@@ -56,10 +56,10 @@ std::string UserAgent(const envoy::config::core::v3::Node& node) {
 }  // namespace
 
 ServerImpl::Stream::Stream(ServerImpl& s, std::shared_ptr<Call> c)
-    : server(s), call(std::move(c)), waiting_since(absl::Now()) {
+    : server(s), call(std::move(c)), waiting_since(SteadyNow()) {
   client.peer = call->peer();
   client.delta = call->method().kind == Method::kDelta;
-  client.connected = waiting_since;
+  client.connected = absl::Now();
 }
 
 void ServerImpl::Stream::OnAck(Type type, const NamedVersions& resources, absl::Duration took) {
@@ -89,7 +89,7 @@ void ServerImpl::Stream::OnNack(Type type, const NamedVersions& resources, const
 
 void ServerImpl::Stream::OnServerNameRefused(const std::string& wildcard) {
   server.counters_->names_refused.Add();
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   if (now < last_name_warning + kNameWarningPeriod) return;
   last_name_warning = now;
   spdlog::warn("xds: {}: {} server names have the certificate of {}; further ones get none", client.node_id,
@@ -208,18 +208,20 @@ absl::Status ServerImpl::RefuseRole(const Stream& stream) {
   const std::string who = identities.empty() ? "a client without a certificate" : absl::StrJoin(identities, ", ");
   const std::string what =
       absl::StrCat(who.substr(0, kMaxLoggedMessage), " may not be role \"", stream.client.role, "\"");
-  const absl::Time now = absl::Now();
-  if (refusals_logged_.size() >= kMaxRefusalsLogged) {
-    absl::erase_if(refusals_logged_, [&](const auto& logged) { return logged.second < now - kRefusalPause; });
-  }
-  if (refusals_logged_.size() < kMaxRefusalsLogged) {
-    absl::Time& logged = refusals_logged_.try_emplace(what, absl::InfinitePast()).first->second;
-    if (logged < now - kRefusalPause) {
-      logged = now;
-      spdlog::warn("xds: refused, from {}: {}", stream.client.peer, what);
-    }
-  }
+  if (NotLoggedLately(what)) spdlog::warn("xds: refused, from {}: {}", stream.client.peer, what);
   return absl::PermissionDeniedError(what);
+}
+
+bool ServerImpl::NotLoggedLately(const std::string& what) {
+  const absl::Time now = SteadyNow();
+  if (logged_.size() >= kMaxLogged) {
+    absl::erase_if(logged_, [&](const auto& logged) { return logged.second < now - kLogPause; });
+    if (logged_.size() >= kMaxLogged) return false;
+  }
+  absl::Time& last = logged_.try_emplace(what, absl::InfinitePast()).first->second;
+  if (last >= now - kLogPause) return false;
+  last = now;
+  return true;
 }
 
 absl::Status ServerImpl::HandleStatus(Stream& stream, const ClientStatusRequest& request) {
@@ -241,7 +243,7 @@ absl::Status ServerImpl::HandleStatus(Stream& stream, const ClientStatusRequest&
   if (!response.SerializeToString(&bytes)) return absl::InternalError("the answer does not serialize");
   const grpc::Slice slice(bytes);
   stream.writing = true;
-  stream.waiting_since = absl::Now();
+  stream.waiting_since = SteadyNow();
   stream.call->Write(grpc::ByteBuffer(&slice, 1));
   return absl::OkStatus();
 }
@@ -255,7 +257,7 @@ void ServerImpl::Pump(Stream& stream) {
   if (snapshot::ParseTypeUrl(response->type_url, &type)) counters_->pushes[static_cast<size_t>(type)]->Add();
   counters_->bytes.Add(static_cast<double>(bytes.Length()));
   stream.writing = true;
-  stream.waiting_since = absl::Now();
+  stream.waiting_since = SteadyNow();
   stream.call->Write(std::move(bytes));
 }
 
@@ -264,7 +266,7 @@ void ServerImpl::OnWritten(Call& call) {
   if (it == streams_.end()) return;
   Stream& stream = *it->second;
   stream.writing = false;
-  stream.waiting_since = absl::Now();
+  stream.waiting_since = SteadyNow();
   if (call.method().kind == Method::kStatusFetch) {
     End(stream, absl::OkStatus());
     return;
@@ -281,13 +283,21 @@ void ServerImpl::OnClosed(Call& call) {
   if (it == streams_.end()) return;
   // A unary caller closes its side after the request; its answer is on the way.
   if (call.method().kind == Method::kStatusFetch && it->second->writing) return;
+  // gRPC tells the client what was wrong with its request, and us nothing.
+  if (!it->second->spoke && NotLoggedLately("unread")) {
+    spdlog::warn("xds: {}: ended without a request that can be read (none, a broken one, or one that is too large)",
+                 call.peer());
+  }
   Forget(*it->second);
 }
 
 void ServerImpl::End(Stream& stream, const absl::Status& status) {
   // A refused client has been logged, or was lately.
-  if (!status.ok() && !absl::IsPermissionDenied(status)) {
-    spdlog::warn("xds: {} {}: ended: {}", stream.client.node_id, stream.client.peer, std::string(status.message()));
+  if (!status.ok() && !absl::IsPermissionDenied(status) && NotLoggedLately(std::string(status.message()))) {
+    spdlog::warn("xds: {}: ended: {}",
+                 stream.client.node_id.empty() ? stream.client.peer
+                                               : absl::StrCat(stream.client.node_id, " ", stream.client.peer),
+                 std::string(status.message()));
   }
   const std::shared_ptr<Call> call = stream.call;
   Forget(stream);

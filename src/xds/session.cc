@@ -123,7 +123,7 @@ void Session::FinishPublications(bool acknowledged) {
       if (PendingUpTo(static_cast<Type>(i), sequence)) return;
     }
     publications_.pop_front();
-    if (acknowledged) events_.OnInForce(absl::Now() - since);
+    if (acknowledged) events_.OnInForce(SteadyNow() - since);
   }
 }
 

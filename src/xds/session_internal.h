@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/clock.h"
 #include "xds/session.h"
 
 namespace gloo::xds {

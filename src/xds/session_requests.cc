@@ -276,7 +276,7 @@ void Session::Acknowledge(Type type, InFlight response) {
     advance(name, it->second, nullptr);
     if (!s.wildcard && !it->second.subscribed) EraseEntry(type, name);
   }
-  events_.OnAck(type, taken, absl::Now() - response.sent);
+  events_.OnAck(type, taken, SteadyNow() - response.sent);
 }
 
 void Session::Refuse(Type type, InFlight response, const std::string& message) {

@@ -225,7 +225,7 @@ std::optional<Response> Session::Next() {
       response.type_url = std::string(snapshot::TypeUrl(type));
       response.nonce = std::to_string(in_flight.nonce);
       response.version = snapshot_.TypeVersion(type);
-      in_flight.sent = absl::Now();
+      in_flight.sent = SteadyNow();
       // Every response that wants an answer is known by its nonce, an empty one too: a client in the state of the
       // world must answer it before the next.
       if (!options_.delta || !in_flight.upserts.empty() || !in_flight.removals.empty()) {

@@ -76,7 +76,7 @@ TEST(DeltaSession, TheTimeOfAPublicationIsTakenOnceAllOfItIsInForce) {
   h.Subscribe(Type::kCluster, {});
   h.Subscribe(Type::kRoute, {"r"});
   h.All();
-  const absl::Time since = absl::Now() - absl::Seconds(5);
+  const absl::Time since = SteadyNow() - absl::Seconds(5);
   h.PublishSince(since, {Cluster("a"), Route("r", {"a"})});
   // Nothing of it is for this client.
   h.PublishSince(since, {Listener("l")});
