@@ -85,6 +85,7 @@ absl::Status ControlPlane::Init(const Settings& s) {
   controller_ = std::make_unique<controller::Controller>(*loop_, *metrics_, *translator_, *server_, *reporter_,
                                                          store_.get(), controller::Options{.sources = {"file"}});
   to_controller_.target = controller_.get();
+  WatchState(s.state_dir + "/state.db");
   console_ = console::Console::Create(*loop_, *metrics_, *controller_, *server_,
                                       {.address = s.admin_address,
                                        .port = s.admin_port,
@@ -110,7 +111,23 @@ ControlPlane::~ControlPlane() {
   }
   reporter_.reset();
   files_.reset();
+  if (store_ != nullptr) store_->SetWriteListener(nullptr);
   controller_.reset();
+}
+
+// To people the state directory is one more place where something is wrong.
+void ControlPlane::WatchState(const std::string& file) {
+  store_->SetWriteListener([this, file](const absl::Status& status) {
+    sources::PlaceEvent place{.place = file};
+    if (!status.ok()) {
+      place.issues.push_back({.severity = Severity::kWarning,
+                              .reason = "StateNotWritten",
+                              .message = StrCat("cannot be written: ", std::string(status.message()),
+                                                "; all goes on, but a restart will know an older last good state"),
+                              .location = {.file = file}});
+    }
+    controller_->Push({.source = "state", .places = {std::move(place)}});
+  });
 }
 
 void ControlPlane::OnLoop(absl::AnyInvocable<void()> fn) {

@@ -56,6 +56,7 @@ class ControlPlane {
  private:
   ControlPlane() = default;
   absl::Status Init(const Settings& settings);
+  void WatchState(const std::string& file);
   // Runs `fn` on the loop thread and waits.
   void OnLoop(absl::AnyInvocable<void()> fn);
 

@@ -222,7 +222,7 @@ absl::Status EnvoyProcess::Record(const std::string& record_file) const {
   std::ofstream out(record_file, std::ios::trunc);
   out << pid_ << ' ' << StartTime(pid_) << '\n';
   out.flush();
-  if (!out) return absl::InternalError(StrCat("cannot write ", record_file));
+  if (!out) return absl::InternalError(StrCat("cannot write ", record_file, ": ", strerror(errno)));
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
@@ -37,6 +38,14 @@ std::string SettingsFile(int argc, char** argv) {
   }
   const char* env = getenv("GLOO_SETTINGS");
   return env != nullptr ? env : "";
+}
+
+// Each Envoy is a connection, and the usual limit of 1,024 files is kept for programs that use select().
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int Finish(const absl::Status& status, int failed) {
@@ -112,6 +121,7 @@ int RunProgram(int argc, char** argv) {
         absl::InvalidArgumentError("the folder of the configuration is missing: give it with --config-dir DIR"), 2);
   }
   SetUpLogs(settings);
+  RaiseFileLimit();
   return Finish(up->parsed() ? Up(settings) : Serve(settings), 1);
 }
 

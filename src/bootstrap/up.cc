@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -18,7 +20,7 @@
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/time/clock.h"
+#include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "base/utf8.h"
@@ -64,7 +66,7 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
   out << text;
   out.close();
   if (!out || rename(temporary.c_str(), path.c_str()) != 0) {
-    return absl::PermissionDeniedError(StrCat("cannot write ", path));
+    return absl::PermissionDeniedError(StrCat("cannot write ", path, ": ", strerror(errno)));
   }
   return absl::OkStatus();
 }
@@ -146,20 +148,20 @@ class EnvoyKeeper {
   absl::Status Restart() {
     const std::string ending = running_->Ending();
     running_.reset();
-    if (absl::Now() - started_ > kWellAfter) backoff_.Reset();
+    if (SteadyNow() - started_ > kWellAfter) backoff_.Reset();
     if (!ever_ready_ && ++early_failures_ >= 3) {
       return absl::UnavailableError(StrCat("Envoy does not start (", ending, "): see ", command_.log_file));
     }
     const absl::Duration delay = backoff_.Next();
     spdlog::error("Envoy ended ({}), see {}; starting it again in {}", ending, command_.log_file,
                   absl::FormatDuration(delay));
-    restart_at_ = absl::Now() + delay;
+    restart_at_ = SteadyNow() + delay;
     return absl::OkStatus();
   }
 
   // Between an end and the next start there is no process.
   bool waiting() const { return !running_; }
-  absl::Status LaunchIfDue() { return !running_ && absl::Now() >= restart_at_ ? Launch() : absl::OkStatus(); }
+  absl::Status LaunchIfDue() { return !running_ && SteadyNow() >= restart_at_ ? Launch() : absl::OkStatus(); }
 
   int fd() const { return running_ ? running_->fd() : -1; }
   pid_t pid() const { return running_ ? running_->pid() : -1; }
@@ -196,8 +198,12 @@ class EnvoyKeeper {
   absl::Status Launch() {
     GLOO_ASSIGN_OR_RETURN(EnvoyProcess process, EnvoyProcess::Start(command_));
     running_.emplace(std::move(process));
-    started_ = absl::Now();
-    return running_->Record(record_);
+    started_ = SteadyNow();
+    // Without it a next run cannot take this Envoy over, but this one serves.
+    if (absl::Status recorded = running_->Record(record_); !recorded.ok()) {
+      spdlog::warn("{}", std::string(recorded.message()));
+    }
+    return absl::OkStatus();
   }
 
   Settings settings_;
@@ -294,7 +300,11 @@ absl::Status Up(Settings settings) {
   bool ready = false;
   for (;;) {
     if (WaitForSignal(signals, envoy.fd(), ready && !envoy.waiting() ? -1 : kPollMs)) break;
-    if (Ended(envoy.fd())) GLOO_RETURN_IF_ERROR(envoy.Restart());
+    if (Ended(envoy.fd())) {
+      ready = false;
+      if (!settings.ready_file.empty()) unlink(settings.ready_file.c_str());
+      GLOO_RETURN_IF_ERROR(envoy.Restart());
+    }
     GLOO_RETURN_IF_ERROR(envoy.LaunchIfDue());
     if (ready || envoy.waiting()) continue;
     const ControlPlane::Progress progress = plane->progress(settings.node_id);

@@ -281,9 +281,10 @@ class SqliteStore final : public Store {
     flushed_.wait(lock, [&] { return flushes_done_ >= want; });
   }
 
-  absl::Status WriteStatus() const override {
-    std::lock_guard lock(mutex_);
-    return status_;
+  void SetWriteListener(WriteListener listener) override {
+    std::lock_guard lock(listener_mutex_);
+    listener_ = std::move(listener);
+    if (listener_ && !told_.ok()) listener_(told_);
   }
 
  private:
@@ -319,14 +320,21 @@ class SqliteStore final : public Store {
         // Commits are safe from our death as they are; a flush is safe from that of the machine too.
         if (status.ok() && checkpoint) status = db_->Execute("PRAGMA wal_checkpoint(FULL)");
       }
+      Tell(status);
       std::lock_guard lock(mutex_);
       failed = !status.ok();
       if (failed) pending_.AddOlder(std::move(pending));
-      status_ = std::move(status);
       flushes_done_ = flushes;
       flushed_.notify_all();
       if (stop && (failed || pending_.empty())) return;
     }
+  }
+
+  void Tell(const absl::Status& status) {
+    std::lock_guard lock(listener_mutex_);
+    if (status == told_) return;
+    told_ = status;
+    if (listener_) listener_(status);
   }
 
   // With db_mutex_ held. The old handle must let go of the file first.
@@ -353,8 +361,12 @@ class SqliteStore final : public Store {
   Pending pending_;
   uint64_t flushes_wanted_ = 0;
   uint64_t flushes_done_ = 0;
-  absl::Status status_;
   bool stop_ = false;
+
+  // Guards what follows. Taken alone.
+  std::mutex listener_mutex_;
+  WriteListener listener_;
+  absl::Status told_;
 
   std::thread thread_;
 };

@@ -2,6 +2,7 @@
 // the configuration is broken or its store is away.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,8 +62,11 @@ class Store {
   virtual void Put(Write write) = 0;
   // Returns when all that was put before is on disk, or when writing it has failed once more.
   virtual void Flush() = 0;
-  // Why the last write failed; what could not be written waits and is tried again.
-  virtual absl::Status WriteStatus() const { return absl::OkStatus(); }
+  // Tells when writing begins to fail, fails for another reason, or works again; what could not be written waits and is
+  // tried again. Called on the store's thread, and at once where writing fails now. Null: once this returns nobody is
+  // called any more.
+  using WriteListener = std::function<void(const absl::Status&)>;
+  virtual void SetWriteListener(WriteListener listener) = 0;
 
   // Makes the folder (mode 0700) where missing; fails where it cannot be written or another process holds it. A file
   // that is damaged becomes `state.db.damaged-N`, one of another version of gloo `state.db.version-V-N`.
