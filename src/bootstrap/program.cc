@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/synchronization/mutex.h"
 #include "bootstrap/control_plane.h"
 #include "bootstrap/envoy_bootstrap.h"
 #include "bootstrap/settings.h"
@@ -57,6 +58,8 @@ int Finish(const absl::Status& status, int failed) {
 }  // namespace
 
 int RunProgram(int argc, char** argv) {
+  // Debian's Abseil is built with its search for deadlocks, which follows every lock of gRPC too.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   CLI::App app("Gloo, a function gateway on Envoy: routes requests and events to functions on upstreams.\n", "gloo");
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", std::string("gloo ") + kVersion);

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/strings.h"
@@ -26,6 +27,12 @@ void LogIssue(const Issue& issue) {
                 {"column", issue.location.column},
                 {"path", issue.path},
                 {"reason", issue.reason}});
+}
+
+// Whether a form that is kept says all that is remembered of the form read last.
+bool SaysAll(const model::ObjectPtr& form, const state::SeenObject& seen) {
+  return form != nullptr && form->hash == seen.hash && form->generation == seen.generation &&
+         form->created == seen.created && form->origin == seen.origin;
 }
 
 // What all nodes say together.
@@ -114,7 +121,7 @@ void Controller::Start() {
     Remember(loaded, changes);
     has_state_ = !loaded.good.empty();
   }
-  Publish(translator_.Apply(changes), SteadyNow());
+  Publish(translator_.Apply(changes), {}, SteadyNow());
   if (has_state_) {
     last_good_timer_ = loop_.After(options_.serve_last_good_after, [this] {
       if (serving_) return;
@@ -273,15 +280,14 @@ void Controller::Process(Pending pending) {
       write.data.push_back({false, data});
     }
   }
-  if (store_ != nullptr) store_->Put(std::move(write));
 
   bool just_synced = false;
   for (const std::string& source : pending.synced) {
     if (unsynced_.erase(source) > 0) just_synced = unsynced_.empty();
   }
   if (just_synced || (synced() && !places_changed.empty())) {
-    DropUnseen(changes);
-    DropUnseenData(changes);
+    DropUnseen(changes, write);
+    DropUnseenData(changes, write);
   }
 
   translator::Result result = translator_.Apply(changes);
@@ -293,7 +299,7 @@ void Controller::Process(Pending pending) {
   metrics_.counter("gloo_units_run_total", "Units of translation that ran.").Add(static_cast<double>(result.units_run));
   spdlog::debug("translated {} objects, {} secrets and artifacts: {} units in {}", changes.objects.size(),
                 changes.secrets.size() + changes.artifacts.size(), result.units_run, absl::FormatDuration(took));
-  Publish(std::move(result), pending.since);
+  Publish(std::move(result), std::move(write), pending.since);
   ReportPlaces(places_changed);
   if (just_synced) {
     spdlog::info("configuration complete: {} objects", known_.size());
@@ -323,7 +329,7 @@ bool Controller::Unread(std::string_view location) const {
 }
 
 // What the state directory held and no source has is gone, unless it may stand in a place that cannot be read now.
-void Controller::DropUnseen(translator::Changes& changes) {
+void Controller::DropUnseen(translator::Changes& changes, state::Write& write) {
   std::vector<model::ObjectKey> gone;
   reporter::Update update;
   for (const model::ObjectKey& key : unseen_) {
@@ -335,7 +341,6 @@ void Controller::DropUnseen(translator::Changes& changes) {
     }
   }
   std::sort(gone.begin(), gone.end());
-  state::Write write;
   for (const model::ObjectKey& key : gone) {
     Forget(key);
     // Of what never was good the translator knows nothing, so it does not say that it is gone.
@@ -344,22 +349,19 @@ void Controller::DropUnseen(translator::Changes& changes) {
     changes.objects.emplace_back(key, std::nullopt);
   }
   reporter_.Put(std::move(update));
-  if (store_ != nullptr && !write.gone.empty()) store_->Put(std::move(write));
 }
 
 // A secret or an artifact does not know its place: while any place is unread it stays.
-void Controller::DropUnseenData(translator::Changes& changes) {
+void Controller::DropUnseenData(translator::Changes& changes, state::Write& write) {
   if (unseen_data_.empty() ||
       std::any_of(places_.begin(), places_.end(), [](const auto& place) { return place.second.unread; })) {
     return;
   }
-  state::Write write;
   for (const auto& [kind, name] : unseen_data_) {
     (kind == sources::DataKind::kSecret ? changes.secrets : changes.artifacts).emplace_back(name, nullptr);
     write.gone_data.emplace_back(kind == sources::DataKind::kSecret, name);
   }
   unseen_data_.clear();
-  if (store_ != nullptr) store_->Put(std::move(write));
 }
 
 bool Controller::IsDropped(const std::string& role) const {
@@ -367,7 +369,7 @@ bool Controller::IsDropped(const std::string& role) const {
   return std::find(roles.begin(), roles.end(), role) == roles.end();
 }
 
-void Controller::Publish(translator::Result result, absl::Time since) {
+void Controller::Publish(translator::Result result, state::Write write, absl::Time since) {
   // Envoys first; statuses and disk are nobody's hurry.
   for (const auto& [role, delta] : result.deltas) {
     if (delta.upserts.empty() && IsDropped(role)) {
@@ -379,7 +381,6 @@ void Controller::Publish(translator::Result result, absl::Time since) {
   ReviewRefusalsSoon();
 
   reporter::Update update;
-  state::Write write;
   for (translator::Report& report : result.reports) {
     auto it = known_.find(report.key);
     if (it == known_.end()) continue;
@@ -402,8 +403,19 @@ void Controller::Publish(translator::Result result, absl::Time since) {
     update[key] = std::nullopt;
     write.gone.push_back(key);
   }
+  for (state::SeenObject& seen : std::exchange(write.seen, {})) {
+    const auto known = known_.find(seen.key);
+    if (known != known_.end() && SaysAll(known->second.last_good, seen)) {
+      write.gone_seen.push_back(std::move(seen.key));
+    } else {
+      write.seen.push_back(std::move(seen));
+    }
+  }
+  // The reporter puts the statuses that it makes of the update, and what waits is written with them.
+  if (store_ != nullptr) {
+    store_->Put(std::move(write), update.empty() ? state::Store::When::kNow : state::Store::When::kWithNext);
+  }
   reporter_.Put(std::move(update));
-  if (store_ != nullptr) store_->Put(std::move(write));
 }
 
 reporter::StatusReport Controller::MakeReport(const Known& known) const {

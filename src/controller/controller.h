@@ -109,11 +109,12 @@ class Controller final : public sources::Sink, private xds::Observer {
   bool Forget(const model::ObjectKey& key);
   // It may be that the place holds something that no source has told.
   bool Unread(std::string_view location) const;
-  void DropUnseen(translator::Changes& changes);
-  void DropUnseenData(translator::Changes& changes);
+  void DropUnseen(translator::Changes& changes, state::Write& write);
+  void DropUnseenData(translator::Changes& changes, state::Write& write);
   // Whether no object defines the role any more.
   bool IsDropped(const std::string& role) const;
-  void Publish(translator::Result result, absl::Time since);
+  // `write`: what else is to be kept of the change.
+  void Publish(translator::Result result, state::Write write, absl::Time since);
   // Soon, and once for whatever many Envoys say by then: looks again at the objects that an Envoy refuses, for it may
   // be another form by now, or another Envoy.
   void ReviewRefusalsSoon();

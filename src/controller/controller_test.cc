@@ -298,12 +298,17 @@ TEST_F(ControllerTest, AFormThatNeverWasGoodIsNotKeptOverARestart) {
 
 TEST_F(ControllerTest, AnObjectThatNeverWasGoodLeavesNothingWhenItGoes) {
   Push({Read(kUpstream), Read(Mixed("/one"))}, true);
+  store_->Flush();
+  // What a last good form says of itself is not said twice.
+  const std::vector<state::SeenObject> seen = store_->Load().seen;
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_EQ(seen[0].key.name, "shop");
   Restart();
   Push({Read(kUpstream)}, true);
   EXPECT_THAT(controller_->Objects(model::Kind::kVirtualService), IsEmpty());
   store_->Flush();
   const state::Store::Loaded loaded = store_->Load();
-  EXPECT_EQ(loaded.seen.size(), 1u);
+  EXPECT_EQ(loaded.seen.size(), 0u);
   EXPECT_EQ(loaded.statuses.size(), 1u);
 }
 

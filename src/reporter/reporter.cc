@@ -119,7 +119,11 @@ void Reporter::Process(Update update) {
     for (auto& [key, report] : update) {
       if (report && !report->issues.empty()) unlocated.push_back({&report->origin, &report->issues});
     }
-    if (!unlocated.empty()) locator_->Locate(std::move(unlocated));
+    if (!unlocated.empty()) {
+      // What waits to be written does not wait for that.
+      if (store_ != nullptr) store_->Put({});
+      locator_->Locate(std::move(unlocated));
+    }
   }
   state::Write write;
   for (auto& [key, report] : update) {
@@ -129,7 +133,8 @@ void Reporter::Process(Update update) {
       if (it == statuses_.end()) continue;
       --counts_[static_cast<int>(key.kind)][it->second.state()];
       statuses_.erase(it);
-      write.gone.push_back(key);
+      // The object itself is the controller's: it may be there again by now.
+      write.gone_statuses.push_back(key);
       continue;
     }
     v1::Status status = MakeStatus(*report);
@@ -153,7 +158,8 @@ void Reporter::Process(Update update) {
     absl::MutexLock lock(&mutex_);
     CountStates();
   }
-  if (store_ != nullptr && (!write.statuses.empty() || !write.gone.empty())) store_->Put(std::move(write));
+  // Even if there is nothing of ours: what the controller put is written now.
+  if (store_ != nullptr) store_->Put(std::move(write));
 }
 
 void Reporter::CountStates() {

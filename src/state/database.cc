@@ -64,11 +64,23 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   return out;
 }
 
-Database::~Database() { sqlite3_close(db_); }
+Database::~Database() {
+  kept_.clear();
+  sqlite3_close(db_);
+}
 
 absl::Status Database::Execute(const std::string& sql) {
   const int code = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? absl::OkStatus() : ToStatus(db_, code);
+}
+
+absl::StatusOr<Statement*> Database::Kept(const char* sql) {
+  auto it = kept_.find(std::string_view(sql));
+  if (it == kept_.end()) {
+    GLOO_ASSIGN_OR_RETURN(Statement statement, Statement::Prepare(*this, sql));
+    it = kept_.emplace(sql, std::move(statement)).first;
+  }
+  return &it->second;
 }
 
 absl::StatusOr<int64_t> Database::Integer(const std::string& sql) {

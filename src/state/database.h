@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,31 +16,7 @@ struct sqlite3_stmt;
 
 namespace gloo::state {
 
-// kDataLoss: the file is damaged, or no database at all.
-class Database {
- public:
-  enum class Mode {
-    kWrite,
-    kRead,
-    // For a database that nobody writes, in a folder that cannot be written.
-    kImmutable,
-  };
-  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path, Mode mode);
-  ~Database();
-  Database(const Database&) = delete;
-  Database& operator=(const Database&) = delete;
-
-  absl::Status Execute(const std::string& sql);
-  absl::StatusOr<int64_t> Integer(const std::string& sql);
-  // "ok", or the first fault found.
-  absl::StatusOr<std::string> QuickCheck();
-
-  sqlite3* handle() const { return db_; }
-
- private:
-  explicit Database(sqlite3* db) : db_(db) {}
-  sqlite3* const db_;
-};
+class Database;
 
 // A prepared statement. Bind parameters in order, then Step(); Run() steps once and makes it ready for the next.
 class Statement {
@@ -65,6 +43,36 @@ class Statement {
   Database* db_;
   sqlite3_stmt* stmt_;
   int next_ = 1;
+};
+
+// kDataLoss: the file is damaged, or no database at all.
+class Database {
+ public:
+  enum class Mode {
+    kWrite,
+    kRead,
+    // For a database that nobody writes, in a folder that cannot be written.
+    kImmutable,
+  };
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path, Mode mode);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  absl::Status Execute(const std::string& sql);
+  // Prepared when it is asked for first and kept: most of what a small transaction costs is reading its SQL. For
+  // statements that are run, one use at a time.
+  absl::StatusOr<Statement*> Kept(const char* sql);
+  absl::StatusOr<int64_t> Integer(const std::string& sql);
+  // "ok", or the first fault found.
+  absl::StatusOr<std::string> QuickCheck();
+
+  sqlite3* handle() const { return db_; }
+
+ private:
+  explicit Database(sqlite3* db) : db_(db) {}
+  sqlite3* const db_;
+  std::map<std::string, Statement, std::less<>> kept_;
 };
 
 }  // namespace gloo::state

@@ -8,6 +8,8 @@ void Pending::Add(Write write) {
     seen[key] = std::nullopt;
     statuses[key] = std::nullopt;
   }
+  for (const model::ObjectKey& key : write.gone_seen) seen[key] = std::nullopt;
+  for (const model::ObjectKey& key : write.gone_statuses) statuses[key] = std::nullopt;
   for (const auto& key : write.gone_data) data[key] = nullptr;
   for (model::ObjectPtr& object : write.good) {
     const model::ObjectKey key = object->key;

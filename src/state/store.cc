@@ -164,76 +164,78 @@ absl::Status LoadData(Database& db, std::vector<SavedData>& out) {
   }
 }
 
+absl::Status RunKept(Database& db, const char* sql) {
+  GLOO_ASSIGN_OR_RETURN(Statement * statement, db.Kept(sql));
+  return statement->Run();
+}
+
 absl::Status WriteObjects(Database& db, const Pending& pending) {
-  GLOO_ASSIGN_OR_RETURN(Statement put,
-                        Statement::Prepare(db, "INSERT OR REPLACE INTO objects VALUES (?,?,?,?,?,?,?,?,?,?,?)"));
-  GLOO_ASSIGN_OR_RETURN(Statement drop, Statement::Prepare(db, "DELETE FROM objects WHERE kind=? AND ns=? AND name=?"));
+  GLOO_ASSIGN_OR_RETURN(Statement * put, db.Kept("INSERT OR REPLACE INTO objects VALUES (?,?,?,?,?,?,?,?,?,?,?)"));
+  GLOO_ASSIGN_OR_RETURN(Statement * drop, db.Kept("DELETE FROM objects WHERE kind=? AND ns=? AND name=?"));
   for (const auto& [key, object] : pending.good) {
-    Statement& statement = object ? put : drop;
-    statement.Bind(static_cast<int64_t>(key.kind)).Bind(key.ns).Bind(key.name);
+    Statement* statement = object ? put : drop;
+    statement->Bind(static_cast<int64_t>(key.kind)).Bind(key.ns).Bind(key.name);
     std::string body;
     if (object) {
       body = EncodeBody(*object);
-      put.Bind(object->generation).Bind(object->created).Bind(object->hash);
-      put.Bind(object->origin.source).Bind(object->origin.location);
-      put.Bind(int64_t{object->origin.document}).Bind(int64_t{object->origin.line}).BindBlob(body);
+      put->Bind(object->generation).Bind(object->created).Bind(object->hash);
+      put->Bind(object->origin.source).Bind(object->origin.location);
+      put->Bind(int64_t{object->origin.document}).Bind(int64_t{object->origin.line}).BindBlob(body);
     }
-    GLOO_RETURN_IF_ERROR(statement.Run());
+    GLOO_RETURN_IF_ERROR(statement->Run());
   }
   return absl::OkStatus();
 }
 
 absl::Status WriteSeen(Database& db, const Pending& pending) {
-  GLOO_ASSIGN_OR_RETURN(Statement put,
-                        Statement::Prepare(db, "INSERT OR REPLACE INTO seen VALUES (?,?,?,?,?,?,?,?,?,?)"));
-  GLOO_ASSIGN_OR_RETURN(Statement drop, Statement::Prepare(db, "DELETE FROM seen WHERE kind=? AND ns=? AND name=?"));
+  GLOO_ASSIGN_OR_RETURN(Statement * put, db.Kept("INSERT OR REPLACE INTO seen VALUES (?,?,?,?,?,?,?,?,?,?)"));
+  GLOO_ASSIGN_OR_RETURN(Statement * drop, db.Kept("DELETE FROM seen WHERE kind=? AND ns=? AND name=?"));
   for (const auto& [key, seen] : pending.seen) {
-    Statement& statement = seen ? put : drop;
-    statement.Bind(static_cast<int64_t>(key.kind)).Bind(key.ns).Bind(key.name);
+    Statement* statement = seen ? put : drop;
+    statement->Bind(static_cast<int64_t>(key.kind)).Bind(key.ns).Bind(key.name);
     if (seen) {
-      put.Bind(seen->generation).Bind(seen->created).Bind(seen->hash);
-      put.Bind(seen->origin.source).Bind(seen->origin.location);
-      put.Bind(int64_t{seen->origin.document}).Bind(int64_t{seen->origin.line});
+      put->Bind(seen->generation).Bind(seen->created).Bind(seen->hash);
+      put->Bind(seen->origin.source).Bind(seen->origin.location);
+      put->Bind(int64_t{seen->origin.document}).Bind(int64_t{seen->origin.line});
     }
-    GLOO_RETURN_IF_ERROR(statement.Run());
+    GLOO_RETURN_IF_ERROR(statement->Run());
   }
   return absl::OkStatus();
 }
 
 absl::Status WriteStatuses(Database& db, const Pending& pending) {
-  GLOO_ASSIGN_OR_RETURN(Statement put, Statement::Prepare(db, "INSERT OR REPLACE INTO statuses VALUES (?,?,?,?)"));
-  GLOO_ASSIGN_OR_RETURN(Statement drop,
-                        Statement::Prepare(db, "DELETE FROM statuses WHERE kind=? AND ns=? AND name=?"));
+  GLOO_ASSIGN_OR_RETURN(Statement * put, db.Kept("INSERT OR REPLACE INTO statuses VALUES (?,?,?,?)"));
+  GLOO_ASSIGN_OR_RETURN(Statement * drop, db.Kept("DELETE FROM statuses WHERE kind=? AND ns=? AND name=?"));
   for (const auto& [key, status] : pending.statuses) {
-    Statement& statement = status ? put : drop;
-    statement.Bind(static_cast<int64_t>(key.kind)).Bind(key.ns).Bind(key.name);
+    Statement* statement = status ? put : drop;
+    statement->Bind(static_cast<int64_t>(key.kind)).Bind(key.ns).Bind(key.name);
     const std::string bytes = status ? status->SerializeAsString() : std::string();
-    if (status) put.BindBlob(bytes);
-    GLOO_RETURN_IF_ERROR(statement.Run());
+    if (status) put->BindBlob(bytes);
+    GLOO_RETURN_IF_ERROR(statement->Run());
   }
   return absl::OkStatus();
 }
 
 absl::Status WriteData(Database& db, const Pending& pending) {
-  GLOO_ASSIGN_OR_RETURN(Statement put, Statement::Prepare(db, "INSERT OR REPLACE INTO data VALUES (?,?,?,?,?)"));
-  GLOO_ASSIGN_OR_RETURN(Statement drop, Statement::Prepare(db, "DELETE FROM data WHERE secret=? AND ns=? AND name=?"));
+  GLOO_ASSIGN_OR_RETURN(Statement * put, db.Kept("INSERT OR REPLACE INTO data VALUES (?,?,?,?,?)"));
+  GLOO_ASSIGN_OR_RETURN(Statement * drop, db.Kept("DELETE FROM data WHERE secret=? AND ns=? AND name=?"));
   for (const auto& [key, data] : pending.data) {
-    Statement& statement = data ? put : drop;
-    statement.Bind(int64_t{key.first}).Bind(key.second.ns).Bind(key.second.name);
+    Statement* statement = data ? put : drop;
+    statement->Bind(int64_t{key.first}).Bind(key.second.ns).Bind(key.second.name);
     const std::string entries = data ? EncodeData(data->data) : std::string();
-    if (data) put.Bind(data->hash).BindBlob(entries);
-    GLOO_RETURN_IF_ERROR(statement.Run());
+    if (data) put->Bind(data->hash).BindBlob(entries);
+    GLOO_RETURN_IF_ERROR(statement->Run());
   }
   return absl::OkStatus();
 }
 
 absl::Status WriteAll(Database& db, const Pending& pending) {
-  GLOO_RETURN_IF_ERROR(db.Execute("BEGIN IMMEDIATE"));
+  GLOO_RETURN_IF_ERROR(RunKept(db, "BEGIN IMMEDIATE"));
   absl::Status status = WriteObjects(db, pending);
   if (status.ok()) status = WriteSeen(db, pending);
   if (status.ok()) status = WriteStatuses(db, pending);
   if (status.ok()) status = WriteData(db, pending);
-  if (status.ok()) status = db.Execute("COMMIT");
+  if (status.ok()) status = RunKept(db, "COMMIT");
   // Fails harmlessly where SQLite has rolled back by itself.
   if (!status.ok()) db.Execute("ROLLBACK").IgnoreError();
   return status;
@@ -266,12 +268,12 @@ class SqliteStore final : public Store {
     return {};
   }
 
-  void Put(Write write) override {
+  void Put(Write write, When when) override {
     {
       std::lock_guard lock(mutex_);
       pending_.Add(std::move(write));
     }
-    wake_.notify_one();
+    if (when == When::kNow) wake_.notify_one();
   }
 
   void Flush() override {

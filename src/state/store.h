@@ -15,8 +15,8 @@
 
 namespace gloo::state {
 
-// What is remembered of every object that a source has told, good or not. `hash` and `origin` are those of the form
-// read last.
+// What is remembered of an object that a source has told where its last good form does not say it: there is none, or
+// the form read last is another one, or stands elsewhere. `hash` and `origin` are those of the form read last.
 struct SeenObject {
   model::ObjectKey key;
   int64_t created = 0;
@@ -37,11 +37,13 @@ struct SavedData {
 
 // One commit of changes; later values of a key replace earlier ones that still wait.
 struct Write {
-  std::vector<model::ObjectPtr> good;  // upserted
-  std::vector<SeenObject> seen;        // upserted
-  std::vector<SavedStatus> statuses;   // upserted
-  std::vector<SavedData> data;         // upserted: the last good secrets and artifacts (file mode 0600)
-  std::vector<model::ObjectKey> gone;  // all of an object
+  std::vector<model::ObjectPtr> good;           // upserted
+  std::vector<SeenObject> seen;                 // upserted
+  std::vector<SavedStatus> statuses;            // upserted
+  std::vector<SavedData> data;                  // upserted: the last good secrets and artifacts (file mode 0600)
+  std::vector<model::ObjectKey> gone;           // all of an object
+  std::vector<model::ObjectKey> gone_seen;      // its last good form says it
+  std::vector<model::ObjectKey> gone_statuses;  // its status alone
   std::vector<std::pair<bool, model::DataKey>> gone_data;  // secret?, key
 };
 
@@ -59,7 +61,9 @@ class Store {
   // What is in the file. A file that is damaged is set aside (renamed) and an empty one begun: the state is a cache of
   // what the sources say.
   virtual Loaded Load() = 0;
-  virtual void Put(Write write) = 0;
+  // kWithNext: another Put() follows from whoever works on the same change, and both are one transaction.
+  enum class When { kNow, kWithNext };
+  virtual void Put(Write write, When when = When::kNow) = 0;
   // Returns when all that was put before is on disk, or when writing it has failed once more.
   virtual void Flush() = 0;
   // Tells when writing begins to fail, fails for another reason, or works again; what could not be written waits and is
