@@ -207,6 +207,7 @@ class Explanation {
     const model::DataKey key = translator::Resolve(model::kDefaultNamespace, name);
     entry_ = checked_.Find({model::Kind::kVirtualService, key.ns, key.name});
     if (entry_ == nullptr) return false;
+    written_ = entry_->object->virtual_service();
     Line("virtual service", StrCat(name, Place(set_, *entry_, ""), ", domain ", domain));
     return true;
   }
@@ -214,7 +215,7 @@ class Explanation {
   // Routes of Envoy are named by ours, in our order; one of ours may be two of Envoy's, or none.
   std::vector<size_t> Indices() const {
     std::vector<size_t> indices;
-    const auto& written = entry_->object->virtual_service().routes();
+    const auto& written = written_.routes();
     size_t at = 0;
     for (const Route& route : routes_.virtual_hosts(0).routes()) {
       const auto is_named = [&](size_t i) {
@@ -230,7 +231,7 @@ class Explanation {
   }
 
   std::string RouteTitle(size_t index) const {
-    const std::string& name = entry_->object->virtual_service().routes(static_cast<int>(index)).name();
+    const std::string& name = written_.routes(static_cast<int>(index)).name();
     return StrCat("spec.routes[", index, "]", name.empty() ? "" : StrCat(" \"", name, "\""));
   }
 
@@ -256,7 +257,7 @@ class Explanation {
     const size_t index = indices[found];
     const std::string path = StrCat("spec.routes[", index, "]");
     Line("route", StrCat(RouteTitle(index), Place(set_, *entry_, path)));
-    const int code = Destinations(routes[found], entry_->object->virtual_service().routes(static_cast<int>(index)));
+    const int code = Destinations(routes[found], written_.routes(static_cast<int>(index)));
     for (const Issue& issue : entry_->issues) {
       if (issue.path.rfind(path, 0) == 0) context_.err << Format({model::ToString(entry_->key), issue}, set_);
     }
@@ -337,6 +338,7 @@ class Explanation {
   std::string listener_;
   RouteConfiguration routes_;
   const ConfigSet::Entry* entry_ = nullptr;
+  v1::VirtualServiceSpec written_;
 };
 
 int Explain(const Context& context, const Options& options) {

@@ -111,7 +111,8 @@ std::vector<json::value> FunctionsOf(const ConfigSet::Checked& checked) {
   std::map<std::pair<std::string, std::string>, int> calls;
   for (const ConfigSet::Entry& entry : checked.entries) {
     if (entry.object == nullptr || entry.key.kind != model::Kind::kVirtualService) continue;
-    for (const v1::Route& route : entry.object->virtual_service().routes()) {
+    const v1::VirtualServiceSpec spec = entry.object->virtual_service();
+    for (const v1::Route& route : spec.routes()) {
       CountCall(entry.key, route.single_destination(), &calls);
       for (const v1::WeightedDestination& part : route.multiple_destinations()) {
         CountCall(entry.key, part.destination(), &calls);

@@ -173,7 +173,8 @@ std::string FunctionsJson(const std::vector<controller::ObjectView>& upstreams,
   std::map<std::pair<std::string, std::string>, int> calls;
   for (const controller::ObjectView& view : virtual_services) {
     if (view.object == nullptr) continue;
-    for (const v1::Route& route : view.object->virtual_service().routes()) {
+    const v1::VirtualServiceSpec spec = view.object->virtual_service();
+    for (const v1::Route& route : spec.routes()) {
       if (route.has_single_destination()) CountCalls(view.key, route.single_destination(), calls);
       for (const v1::WeightedDestination& part : route.multiple_destinations()) {
         CountCalls(view.key, part.destination(), calls);

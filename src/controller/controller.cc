@@ -142,7 +142,7 @@ void Controller::Remember(const state::Store::Loaded& loaded, translator::Change
     known.hash = object->hash;
     MoveTo(object->key, known, object->origin);
     changes.objects.emplace_back(object->key, translator::Entry{.current = object, .last_good = object});
-    if (!object->metadata().has_creation_timestamp()) newest = std::max(newest, object->created);
+    if (!object->body.dated()) newest = std::max(newest, object->created);
   }
   set_back_ = std::max<int64_t>(0, newest + 1 - absl::ToUnixNanos(options_.clock->Now()));
   // The form read last may have been another one, or never a good one.
@@ -207,7 +207,7 @@ std::optional<translator::Entry> Controller::Take(const sources::ObjectEvent& ev
   // The age decides between claimants: it must survive a restart and a rewrite of the file.
   if (known.created != 0) {
     object->created = known.created;
-  } else if (!object->metadata().has_creation_timestamp()) {
+  } else if (!object->body.dated()) {
     object->created += set_back_;
   }
   const bool same = known.current != nullptr && known.current->hash == object->hash &&
@@ -457,6 +457,8 @@ std::vector<Issue> Controller::RefusalsOf(const model::ObjectKey& key, const std
   std::map<std::tuple<int, std::string, std::string, std::string>, std::set<std::string>> nodes;
   const auto known = known_.find(key);
   const model::ObjectPtr object = known == known_.end() ? nullptr : known->second.in_force;
+  v1::VirtualServiceSpec spec;
+  if (object != nullptr && key.kind == model::Kind::kVirtualService) spec = object->virtual_service();
   for (const translator::OwnedResource& resource : translator_.ResourcesOf(key)) {
     for (const xds::Client& client : clients) {
       std::string message;
@@ -471,7 +473,7 @@ std::vector<Issue> Controller::RefusalsOf(const model::ObjectKey& key, const std
       }
       for (const Refusals::HeldRoute& route : refusal->routes) {
         std::optional<int> index;
-        if (object != nullptr) index = translator::RouteIndex(object->virtual_service(), route.name);
+        if (object != nullptr) index = translator::RouteIndex(spec, route.name);
         nodes[{index.value_or(-1), index ? StrCat("spec.routes[", *index, "]") : "",
                route.has_last_good ? "this route and keeps its last good form" : "this route, which answers 503 there",
                route.message}]

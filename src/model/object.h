@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -52,6 +53,33 @@ struct Origin {
   bool operator==(const Origin&) const = default;
 };
 
+// The message of an object: metadata included, status left out. Open parts are Any messages whose value is the
+// deterministic serialization of the plugin's message. Copies share it.
+class Body {
+ public:
+  Body() = default;
+  explicit Body(v1::Upstream message);
+  explicit Body(const v1::VirtualService& message);
+  explicit Body(v1::Role message);
+  // As Serialize() made it; none where the bytes are no such message.
+  static std::optional<Body> Parse(Kind kind, std::string bytes);
+
+  std::string Serialize() const;
+  std::shared_ptr<const google::protobuf::Message> message() const;
+
+  const v1::Upstream& upstream() const { return *std::get<std::shared_ptr<const v1::Upstream>>(held_); }
+  v1::VirtualService virtual_service() const;
+  // Has a creation timestamp.
+  bool dated() const { return dated_; }
+  const v1::Role& role() const { return *std::get<std::shared_ptr<const v1::Role>>(held_); }
+
+ private:
+  // Nearly all of a large configuration is virtual services, and as bytes they take a tenth of the memory.
+  using VirtualServiceBytes = std::shared_ptr<const std::string>;
+  std::variant<std::shared_ptr<const v1::Upstream>, VirtualServiceBytes, std::shared_ptr<const v1::Role>> held_;
+  bool dated_ = false;
+};
+
 struct Object {
   ObjectKey key;
   // Counts changes of the spec; given by the source, or kept by the controller for sources that count none.
@@ -61,14 +89,13 @@ struct Object {
   Origin origin;
   // Content hash of the spec: two objects with the same hash mean the same.
   std::string hash;
-  // The whole message, metadata included, status left out. Open parts are Any messages whose value is the
-  // deterministic serialization of the plugin's message.
-  std::variant<v1::Upstream, v1::VirtualService, v1::Role> body;
+  Body body;
 
-  const v1::UpstreamSpec& upstream() const { return std::get<v1::Upstream>(body).spec(); }
-  const v1::VirtualServiceSpec& virtual_service() const { return std::get<v1::VirtualService>(body).spec(); }
-  const v1::RoleSpec& role() const { return std::get<v1::Role>(body).spec(); }
-  const v1::Metadata& metadata() const;
+  const v1::UpstreamSpec& upstream() const { return body.upstream().spec(); }
+  // Parsed by each call.
+  v1::VirtualServiceSpec virtual_service() const;
+  const v1::RoleSpec& role() const { return body.role().spec(); }
+  v1::Metadata metadata() const;
 };
 
 using ObjectPtr = std::shared_ptr<const Object>;

@@ -149,7 +149,7 @@ class ObjectReader {
     const auto& created = body.metadata().creation_timestamp();
     object->created = created.seconds() * 1'000'000'000 + created.nanos();
     object->hash = ContentHash(SerializeDeterministically(body.spec()));
-    object->body = std::move(body);
+    object->body = model::Body(std::move(body));
   }
 
   std::vector<Issue> Sorted() {

@@ -232,8 +232,7 @@ Value MessageValue(const Message& message) {
 }
 
 Value ObjectValue(const Object& object, const v1::Status* status) {
-  const Message& body = std::visit([](const auto& message) -> const Message& { return message; }, object.body);
-  Value fields = MessageValue(body);
+  Value fields = MessageValue(*object.body.message());
   Value metadata = MessageValue(object.metadata());
   // What the store counts is truer than what was written.
   if (object.generation != 0) {

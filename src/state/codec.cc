@@ -25,28 +25,6 @@ bool TakeField(std::string_view& bytes, std::string& field) {
 
 }  // namespace
 
-std::string EncodeBody(const model::Object& object) {
-  return std::visit([](const auto& message) { return message.SerializeAsString(); }, object.body);
-}
-
-bool DecodeBody(std::string_view bytes, model::Object& object) {
-  switch (object.key.kind) {
-    case model::Kind::kUpstream:
-      object.body.emplace<v1::Upstream>();
-      break;
-    case model::Kind::kVirtualService:
-      object.body.emplace<v1::VirtualService>();
-      break;
-    case model::Kind::kRole:
-      object.body.emplace<v1::Role>();
-      break;
-    default:
-      return false;
-  }
-  return std::visit([&](auto& message) { return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())); },
-                    object.body);
-}
-
 std::string EncodeData(const std::map<std::string, std::string>& data) {
   std::string out;
   for (const auto& [key, value] : data) {

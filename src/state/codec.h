@@ -1,4 +1,4 @@
-// Objects and data as bytes.
+// Secrets and artifacts as bytes.
 #pragma once
 
 #include <map>
@@ -6,13 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "model/object.h"
-
 namespace gloo::state {
-
-std::string EncodeBody(const model::Object& object);
-// False where the bytes are not a message of the object's kind (object.key is set before).
-bool DecodeBody(std::string_view bytes, model::Object& object);
 
 std::string EncodeData(const std::map<std::string, std::string>& data);
 std::optional<std::map<std::string, std::string>> DecodeData(std::string_view bytes);

@@ -117,7 +117,10 @@ absl::Status LoadObjects(Database& db, std::vector<model::ObjectPtr>& out) {
     object->hash = rows.Bytes(5);
     object->origin = {rows.Bytes(6), rows.Bytes(7), static_cast<int>(rows.Integer(8)),
                       static_cast<int>(rows.Integer(9))};
-    if (DecodeBody(rows.Bytes(10), *object)) out.push_back(std::move(object));
+    auto body = model::Body::Parse(object->key.kind, rows.Bytes(10));
+    if (!body) continue;
+    object->body = *std::move(body);
+    out.push_back(std::move(object));
   }
 }
 
@@ -177,7 +180,7 @@ absl::Status WriteObjects(Database& db, const Pending& pending) {
     statement->Bind(static_cast<int64_t>(key.kind)).Bind(key.ns).Bind(key.name);
     std::string body;
     if (object) {
-      body = EncodeBody(*object);
+      body = object->body.Serialize();
       put->Bind(object->generation).Bind(object->created).Bind(object->hash);
       put->Bind(object->origin.source).Bind(object->origin.location);
       put->Bind(int64_t{object->origin.document}).Bind(int64_t{object->origin.line}).BindBlob(body);

@@ -33,11 +33,12 @@ model::ObjectPtr Upstream(const std::string& name, int64_t generation = 1) {
   object->created = 1234567890123456789;
   object->origin = {.source = "file", .location = "a.yaml", .document = 2, .line = 30};
   object->hash = "abc";
-  auto& upstream = object->body.emplace<v1::Upstream>();
+  v1::Upstream upstream;
   upstream.mutable_metadata()->set_name(name);
   upstream.mutable_spec()->set_type("static");
   upstream.mutable_spec()->mutable_spec()->set_type_url("type.googleapis.com/x");
   upstream.mutable_spec()->mutable_spec()->set_value(std::string("\0\xff", 2));
+  object->body = model::Body(std::move(upstream));
   return object;
 }
 
@@ -99,7 +100,7 @@ TEST_F(StoreTest, KeepsAllOfAnObject) {
   EXPECT_EQ(got.created, put.created);
   EXPECT_EQ(got.origin, put.origin);
   EXPECT_EQ(got.hash, put.hash);
-  EXPECT_EQ(std::get<v1::Upstream>(got.body).SerializeAsString(), std::get<v1::Upstream>(put.body).SerializeAsString());
+  EXPECT_EQ(got.body.Serialize(), put.body.Serialize());
 }
 
 TEST_F(StoreTest, RemembersObjectsThatNeverWereGood) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/container/btree_set.h"
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "model/object.h"
 
 namespace gloo::translator {
@@ -49,18 +49,19 @@ struct Unit {
 class Dependencies {
  public:
   // Replaces what `unit` had read before.
-  void SetReads(const Unit& unit, std::set<Fact> facts);
+  void SetReads(const Unit& unit, const std::set<Fact>& facts);
   // Calls `visit` for each reader; the order is not defined.
   template <typename Visit>
   void VisitReaders(const Fact& fact, Visit visit) const {
     auto it = readers_.find(fact);
     if (it == readers_.end()) return;
-    for (const Unit& unit : it->second) visit(unit);
+    for (const Unit* unit : it->second) visit(*unit);
   }
 
  private:
-  absl::flat_hash_map<Unit, std::vector<Fact>> reads_;
-  absl::flat_hash_map<Fact, absl::btree_set<Unit>> readers_;
+  // A unit and a fact stand once each, as keys; all else points to them, for a large configuration has a million pairs.
+  absl::node_hash_map<Unit, std::vector<const Fact*>> reads_;
+  absl::node_hash_map<Fact, absl::btree_set<const Unit*>> readers_;
 };
 
 }  // namespace gloo::translator

@@ -27,8 +27,8 @@ void Answer(Route* out, uint32_t status, std::string_view body) {
 
 class RouteTranslation {
  public:
-  RouteTranslation(const Registry& registry, const model::Object& object, UpstreamReader& upstreams)
-      : registry_(registry), object_(object), upstreams_(upstreams) {}
+  RouteTranslation(const Registry& registry, const std::string& ns, UpstreamReader& upstreams)
+      : registry_(registry), ns_(ns), upstreams_(upstreams) {}
 
   // The route without its match. Current path of `issues`: the route.
   Route Translate(const v1::Route& route, size_t index, Issues& issues) {
@@ -145,7 +145,7 @@ class RouteTranslation {
       issues.Error(field, "Required", "names no upstream");
       return nullptr;
     }
-    *key = Resolve(object_.key.ns, name);
+    *key = Resolve(ns_, name);
     *cluster = ResourceName(key->ns, key->name);
     const UpstreamOutput* upstream = upstreams_.Upstream(*key);
     if (upstream == nullptr) {
@@ -243,7 +243,7 @@ class RouteTranslation {
   }
 
   const Registry& registry_;
-  const model::Object& object_;
+  const std::string& ns_;
   UpstreamReader& upstreams_;
   // Of the route at hand.
   std::set<std::string> used_;
@@ -260,10 +260,9 @@ std::string RouteName(const v1::Route& route, size_t index) {
   return route.name().empty() ? Cat("route-", index) : route.name();
 }
 
-RoutesOutput TranslateRoutes(const Registry& registry, const model::Object& object, UpstreamReader& upstreams,
-                             Issues& issues) {
-  const v1::VirtualServiceSpec& spec = object.virtual_service();
-  std::string name = ResourceName(object.key.ns, object.key.name);
+RoutesOutput TranslateRoutes(const Registry& registry, const model::ObjectKey& key, const v1::VirtualServiceSpec& spec,
+                             UpstreamReader& upstreams, Issues& issues) {
+  std::string name = ResourceName(key.ns, key.name);
   envoy::config::route::v3::RouteConfiguration configuration;
   configuration.set_name(name);
   configuration.add_request_headers_to_remove(std::string(kScopeHeader));
@@ -275,7 +274,7 @@ RoutesOutput TranslateRoutes(const Registry& registry, const model::Object& obje
   CheckForEnvoy(configuration, "virtual service", issues);
 
   std::set<std::string> clusters;
-  RouteTranslation translation(registry, object, upstreams);
+  RouteTranslation translation(registry, key.ns, upstreams);
   Coverage coverage;
   std::set<std::string> names;
   for (int i = 0; i < spec.routes_size(); ++i) {

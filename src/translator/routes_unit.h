@@ -34,7 +34,7 @@ struct RoutesOutput {
 std::string RouteName(const v1::Route& route, size_t index);
 
 // A route that is wrong answers 500, one whose upstream or function is not there 503.
-RoutesOutput TranslateRoutes(const Registry& registry, const model::Object& object, UpstreamReader& upstreams,
-                             Issues& issues);
+RoutesOutput TranslateRoutes(const Registry& registry, const model::ObjectKey& key, const v1::VirtualServiceSpec& spec,
+                             UpstreamReader& upstreams, Issues& issues);
 
 }  // namespace gloo::translator

@@ -282,7 +282,7 @@ void Translator::Impl::RunUpstream(const model::ObjectKey& key) {
     if (node.output.face.empty()) node.output.face = "unusable";
     dirty_reports_.insert(key);
   }
-  dependencies_.SetReads({Unit::Stage::kUpstream, key}, std::move(facts));
+  dependencies_.SetReads({Unit::Stage::kUpstream, key}, facts);
 
   if (before.face != node.output.face) TouchReaders({Fact::Kind::kUpstream, key.ns, key.name, ""});
   auto touch = [&](const std::string& function) { TouchReaders({Fact::Kind::kFunction, key.ns, key.name, function}); };
@@ -315,11 +315,12 @@ void Translator::Impl::RunRoutes(const model::ObjectKey& key) {
   }
   std::set<Fact> facts;
   RoutesOutput output = TranslateInForce<RoutesOutput>(&node, [&](const model::ObjectPtr& object, Issues& issues) {
-    CheckSpec(object->virtual_service(), issues);
+    const v1::VirtualServiceSpec spec = object->virtual_service();
+    CheckSpec(spec, issues);
     RecordingReader reader(*this, &facts);
-    return TranslateRoutes(registry_, *object, reader, issues);
+    return TranslateRoutes(registry_, object->key, spec, reader, issues);
   });
-  dependencies_.SetReads({Unit::Stage::kRoutes, key}, std::move(facts));
+  dependencies_.SetReads({Unit::Stage::kRoutes, key}, facts);
   if (node.in_force != in_force_before) dirty_exposures_.insert(key);
   dirty_reports_.insert(key);
 
@@ -341,7 +342,7 @@ void Translator::Impl::RunExposure(const model::ObjectKey& key) {
   VirtualServiceNode& node = virtual_services_.at(key);
   std::set<Fact> facts;
   SetClaims(key, &node, ComputeExposure(key, node, &facts));
-  dependencies_.SetReads({Unit::Stage::kExposure, key}, std::move(facts));
+  dependencies_.SetReads({Unit::Stage::kExposure, key}, facts);
   dirty_reports_.insert(key);
 }
 
@@ -352,7 +353,7 @@ std::map<ClaimKey, VirtualServiceNode::Claim> Translator::Impl::ComputeExposure(
   Issues issues;
   node.secret.reset();
   if (node.in_force != nullptr) {
-    const v1::VirtualServiceSpec& spec = node.in_force->virtual_service();
+    const v1::VirtualServiceSpec spec = node.in_force->virtual_service();
     bool over_tls = spec.has_ssl_config();
     // What is wrong in them has been said by the unit of the routes.
     Issues said;

@@ -18,7 +18,9 @@ model::ReadResult Good(const std::string& name, const std::string& hash = "1") {
   auto object = std::make_shared<model::Object>();
   object->key = Key(name);
   object->hash = hash;
-  object->body.emplace<v1::Role>().mutable_metadata()->set_name(name);
+  v1::Role role;
+  role.mutable_metadata()->set_name(name);
+  object->body = model::Body(std::move(role));
   return {.key = object->key, .object = std::move(object)};
 }
 
@@ -91,7 +93,9 @@ TEST_F(ConfigIndexTest, OnlyWhatIsNewIsTold) {
   // Labels are no part of the hash.
   model::ReadResult labelled = Good("a");
   auto object = std::make_shared<model::Object>(*labelled.object);
-  (*std::get<v1::Role>(object->body).mutable_metadata()->mutable_labels())["k"] = "v";
+  v1::Role role = object->body.role();
+  (*role.mutable_metadata()->mutable_labels())["k"] = "v";
+  object->body = model::Body(std::move(role));
   labelled.object = object;
   index_.Update("f", File({labelled, Good("b")}));
   EXPECT_THAT(Flush(), ElementsAre("good a"));
