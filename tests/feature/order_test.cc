@@ -73,6 +73,26 @@ TEST_F(OrderFeature, AClusterGoesOnceItsLastRouteIsAcknowledged) {
   EXPECT_LT(At(events, "+routes default/v"), At(events, "-cluster default/one"));
 }
 
+TEST_F(OrderFeature, AnEnvoyThatNeverAcknowledgesDelaysItsOwnRemovalsOnly) {
+  Put(Upstream("one") + Upstream("two") + To1());
+  Sync();
+  Envoy silent(port(), "ingress~silent"), other(port(), "ingress~other");
+  silent.Settle();
+  other.Settle();
+  silent.Hold(Type::kRoute);
+  Put(To2(), "v.yaml");
+  Remove(model::Kind::kUpstream, "one");
+  silent.Wait<RouteConfiguration>(Type::kRoute, "default/v", LeadsToTwo);
+  other.WaitGone(Type::kCluster, "default/one");
+  // It goes on to be sent what is new.
+  Put(Upstream("three") + VirtualService("w", "b.test", To("three")), "w.yaml");
+  silent.Wait<Cluster>(Type::kCluster, "default/three");
+  silent.Fence();
+  EXPECT_TRUE(silent.Has(Type::kCluster, "default/one"));
+  silent.Release(Type::kRoute);
+  silent.WaitGone(Type::kCluster, "default/one");
+}
+
 TEST_F(OrderFeature, WhatARefusedRouteNeedsStays) {
   Put(Upstream("one") + Upstream("two") + To1());
   Sync();
