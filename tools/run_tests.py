@@ -21,8 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / (os.environ.get("GLOO_BUILD_DIR") or "build")
 CLANG_BUILD = ROOT / (os.environ.get("GLOO_CLANG_BUILD_DIR") or "build-clang")
 KINDS = ["unit", "golden", "feature", "e2e", "fuzz"]
-# Only when named: they build anew.
-MORE_KINDS = ["sanitizers", "clone"]
+# Only when named: they build anew, or take long.
+MORE_KINDS = ["soak", "sanitizers", "clone"]
 # The tests of what works with threads, or with bytes from outside: by preset. ThreadSanitizer must see every lock, and the
 # system's Abseil and protobuf are not built for it: it runs where neither stands between our threads.
 SANITIZED = {
@@ -33,6 +33,9 @@ SANITIZED = {
 # Far above what any of them takes: they stop a hang, they do not measure.
 PROGRAM_TIMEOUT = 600
 E2E_TIMEOUT = 1500
+SOAK_TIMEOUT = 7200
+# Of each kind.
+SOAK_CHANGES = "500"
 
 
 class Totals:
@@ -156,11 +159,12 @@ def run_sanitizers(name, scratch):
     return totals
 
 
-def run_pytest(folder, name, scratch, timeout):
+def run_pytest(folder, name, scratch, timeout, *options):
     if not any((ROOT / folder).glob("test_*.py")):
         return Totals()
     report = scratch / (folder.replace("/", "_") + ".xml")
-    command = [sys.executable, "-m", "pytest", folder, "-q", f"--junitxml={report}", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", folder, "-q", f"--junitxml={report}", "-p", "no:cacheprovider",
+               *options]
     if name:
         command += ["-k", name]
     totals = run_counted(command, report, folder, timeout, quiet=False)
@@ -261,6 +265,10 @@ def main():
             say(f"{kind} tests")
             if kind == "e2e":
                 totals.add(run_pytest("tests/e2e", options.name, scratch, E2E_TIMEOUT))
+            elif kind == "soak":
+                os.environ.setdefault("GLOO_SOAK_CHANGES", SOAK_CHANGES)
+                totals.add(run_pytest("tests/e2e", options.name, scratch, SOAK_TIMEOUT, "-m", "soak", "--durations=0",
+                                      "--durations-min=1"))
             elif kind == "fuzz":
                 totals.add(run_fuzzers(options.name))
             elif kind == "sanitizers":

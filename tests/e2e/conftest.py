@@ -20,6 +20,7 @@ from harness.gateway import Gateway  # noqa: E402
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "soak: `./test soak` runs it at length")
     if not gateways.GLOO.exists():
         raise pytest.UsageError(f"{gateways.GLOO} is missing: run tools/build, or ./test e2e")
 

@@ -1,10 +1,10 @@
 """Upstreams of type static: hosts, names, weights, TLS, HTTP/2."""
 
 import collections
-import ssl
 
 import pytest
 
+from harness.certs import server_tls
 from harness.config import prefix, to, upstream, virtual_service
 from harness.waiting import wait_for
 
@@ -21,16 +21,6 @@ def serve(gloo, name):
         return f"{name}.test"
 
     return write
-
-
-def server_tls(pair, tmp_path, alpn=()):
-    (tmp_path / "server.crt").write_text(pair.crt)
-    (tmp_path / "server.key").write_text(pair.key)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
-    if alpn:
-        context.set_alpn_protocols(list(alpn))
-    return context
 
 
 def host_of(port, addr="127.0.0.1", **more):

@@ -43,11 +43,17 @@ def echo(backend, seen):
 
 
 class Backend:
-    """An HTTP/1.1 server, over TLS when it has a context. `reply(seen)` gives (status, headers, body)."""
+    """An HTTP/1.1 server, over TLS when it has a context. `reply(seen)` gives (status, headers, body).
 
-    def __init__(self, name="backend", address="127.0.0.1", tls=None, port=0):
+    `keep=False`: requests are counted only.
+    """
+
+    def __init__(self, name="backend", address="127.0.0.1", tls=None, port=0, keep=True):
         self.name = name
         self.requests = []
+        self.count = 0
+        self.keep = keep
+        self._lock = threading.Lock()
         self.reply = None
         backend = self
 
@@ -102,7 +108,10 @@ class Backend:
             body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
         headers = [(key.lower(), value) for key, value in handler.headers.items()]
         seen = Seen(handler.command, handler.path, headers, body)
-        self.requests.append(seen)
+        with self._lock:
+            self.count += 1
+        if self.keep:
+            self.requests.append(seen)
         status, out, answer = (self.reply or (lambda s: echo(self, s)))(seen)
         data = answer if isinstance(answer, bytes) else answer.encode()
         handler.send_response_only(status)

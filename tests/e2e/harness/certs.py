@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import ssl
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -69,3 +70,14 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256()))
+
+
+def server_tls(pair, folder, alpn=()):
+    """The context of a server with this certificate; its files go into the folder."""
+    (folder / "server.crt").write_text(pair.crt)
+    (folder / "server.key").write_text(pair.key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "server.crt", folder / "server.key")
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    return context

@@ -8,9 +8,10 @@ from . import http
 
 
 class Envoy:
-    """`planes`: the gateways (or ports) that it may be served by. `edit` changes the bootstrap before the start."""
+    """`planes`: the gateways (or ports) that it may be served by. `edit` changes the bootstrap before the start;
+    `args` are further flags of Envoy."""
 
-    def __init__(self, planes, node_id, folder, *flags, edit=None):
+    def __init__(self, planes, node_id, folder, *flags, edit=None, concurrency=1, args=("--use-dynamic-base-id",)):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         command = [str(gateways.GLOO), "bootstrap", "--node-id", node_id, *map(str, flags)]
@@ -31,7 +32,7 @@ class Envoy:
         environment["LD_LIBRARY_PATH"] = str(gateways.BUILD / "lib")
         self.process = subprocess.Popen(
             [gateways.find_envoy(), "-c", str(config), "--admin-address-path", str(self.admin_path),
-             "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning"],
+             *args, "--concurrency", str(concurrency), "-l", "warning"],
             stdout=self.log, stderr=subprocess.STDOUT, env=environment)
 
     def admin(self, path):

@@ -2,17 +2,19 @@
 
 import threading
 
+import h2.exceptions
 from envoy_static import CLIENTS
 
 
 class Traffic:
     """Connections of each protocol that ask one after the other; `failures` is what was not answered with 200.
 
-    A connection that the gateway closes is a failure too.
+    A connection that the gateway closes is a failure too; with `reconnect` its client begins anew then.
     """
 
-    def __init__(self, port, host, method="GET", path="/", headers=(), connections=1):
+    def __init__(self, port, host, method="GET", path="/", headers=(), connections=1, reconnect=False):
         self.port, self.host, self.method, self.path, self.headers = port, host, method, path, list(headers)
+        self.reconnect = reconnect
         self.failures, self.count = [], 0
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -30,15 +32,19 @@ class Traffic:
             thread.join()
 
     def _run(self, protocol):
-        asked = 0
-        try:
-            with CLIENTS[protocol](self.port) as client:
-                while not self._stop.is_set():
-                    answer = client.request(self.method, self.path, self.headers, host=self.host)
-                    asked += 1
-                    with self._lock:
-                        self.count += 1
-                        if answer.status != 200:
-                            self.failures.append((protocol, answer.status, answer.text))
-        except (OSError, EOFError) as e:
-            self.failures.append((protocol, "after", asked, repr(e)))
+        while not self._stop.is_set():
+            asked = 0
+            try:
+                with CLIENTS[protocol](self.port) as client:
+                    while not self._stop.is_set():
+                        answer = client.request(self.method, self.path, self.headers, host=self.host)
+                        asked += 1
+                        with self._lock:
+                            self.count += 1
+                            if answer.status != 200:
+                                self.failures.append(("status", protocol, answer.status, answer.text))
+            # The library takes nothing more of a connection that says it will close, answers that are on the way included.
+            except (OSError, EOFError, h2.exceptions.ProtocolError) as e:
+                self.failures.append(("connection", protocol, "after", asked, repr(e)))
+            if not self.reconnect:
+                return
