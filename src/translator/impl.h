@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -63,6 +64,8 @@ struct UpstreamNode : Node {
 
 struct VirtualServiceNode : Node {
   RoutesOutput routes;
+  // Where there are many.
+  std::unique_ptr<RouteMemo> memo;
   struct Claim {
     int64_t created = 0;
     // Of the field, for the report of a conflict.
@@ -110,7 +113,7 @@ class Translator::Impl {
 
  private:
   friend class RecordingInputs;
-  friend class RecordingReader;
+  friend class Upstreams;
 
   // inputs (translator.cc)
   void TakeInputs(const Changes& changes, Result* result);

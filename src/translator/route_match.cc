@@ -252,37 +252,10 @@ std::vector<RouteMatch> TranslateEvent(const v1::EventMatcher& event, Issues& is
   return matches;
 }
 
-}  // namespace
-
-std::vector<RouteMatch> TranslateMatcher(const v1::Route& route, Issues& issues) {
-  size_t errors_before = issues.errors();
-  std::vector<RouteMatch> matches;
-  switch (route.matcher_case()) {
-    case v1::Route::kRequestMatcher: {
-      IssuePath path(issues, "requestMatcher");
-      RouteMatch match = TranslatePath(route.request_matcher(), issues);
-      bool placed = issues.errors() == errors_before;
-      AddConditions(route.request_matcher(), &match, issues);
-      if (placed) matches.push_back(std::move(match));
-      break;
-    }
-    case v1::Route::kEventMatcher: {
-      IssuePath path(issues, "eventMatcher");
-      matches = TranslateEvent(route.event_matcher(), issues);
-      if (issues.errors() > errors_before) matches.clear();
-      break;
-    }
-    case v1::Route::MATCHER_NOT_SET:
-      matches.emplace_back().set_prefix("/");
-      break;
-  }
-  return matches;
-}
-
-Coverage::Conditions Coverage::ConditionsOf(const RouteMatch& match) {
+Coverage::Conditions ConditionsOf(const RouteMatch& match) {
   // A user may match :method as a header, by any regular expression.
   constexpr char kVerbs[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ|";
-  Conditions out;
+  Coverage::Conditions out;
   for (const HeaderMatcher& header : match.headers()) {
     if (header.name() == ":method" && header.has_string_match() && out.verbs.empty()) {
       // As AddVerbs() writes them.
@@ -322,53 +295,100 @@ Coverage::Conditions Coverage::ConditionsOf(const RouteMatch& match) {
   return out;
 }
 
-bool Coverage::Includes(const Conditions& narrow, const Conditions& wide) {
-  if (!wide.verbs.empty() && (narrow.verbs.empty() || !std::includes(wide.verbs.begin(), wide.verbs.end(),
-                                                                     narrow.verbs.begin(), narrow.verbs.end()))) {
+}  // namespace
+
+std::vector<RouteMatch> TranslateMatcher(const v1::Route& route, Issues& issues) {
+  size_t errors_before = issues.errors();
+  std::vector<RouteMatch> matches;
+  switch (route.matcher_case()) {
+    case v1::Route::kRequestMatcher: {
+      IssuePath path(issues, "requestMatcher");
+      RouteMatch match = TranslatePath(route.request_matcher(), issues);
+      bool placed = issues.errors() == errors_before;
+      AddConditions(route.request_matcher(), &match, issues);
+      if (placed) matches.push_back(std::move(match));
+      break;
+    }
+    case v1::Route::kEventMatcher: {
+      IssuePath path(issues, "eventMatcher");
+      matches = TranslateEvent(route.event_matcher(), issues);
+      if (issues.errors() > errors_before) matches.clear();
+      break;
+    }
+    case v1::Route::MATCHER_NOT_SET:
+      matches.emplace_back().set_prefix("/");
+      break;
+  }
+  return matches;
+}
+
+Coverage::Taken Coverage::Of(const RouteMatch& match) {
+  Taken out;
+  if (match.has_safe_regex()) {
+    out = {Taken::Kind::kRegex, match.safe_regex().regex(), nullptr};
+  } else if (match.has_prefix()) {
+    out = {Taken::Kind::kPrefix, match.prefix(), nullptr};
+  } else {
+    out = {Taken::Kind::kExact, match.path(), nullptr};
+  }
+  if (match.headers_size() > 0 || match.query_parameters_size() > 0) {
+    out.conditions = std::make_shared<const Conditions>(ConditionsOf(match));
+  }
+  return out;
+}
+
+bool Coverage::Includes(const Conditions* narrow, const Conditions* wide) {
+  if (wide == nullptr) return true;
+  if (narrow == nullptr) return false;
+  if (!wide->verbs.empty() && (narrow->verbs.empty() || !std::includes(wide->verbs.begin(), wide->verbs.end(),
+                                                                       narrow->verbs.begin(), narrow->verbs.end()))) {
     return false;
   }
-  return std::all_of(wide.rest.begin(), wide.rest.end(), [&narrow](const std::string& condition) {
-    return narrow.rest.contains(condition) || narrow.implied.contains(condition);
+  return std::all_of(wide->rest.begin(), wide->rest.end(), [narrow](const std::string& condition) {
+    return narrow->rest.contains(condition) || narrow->implied.contains(condition);
   });
 }
 
-std::optional<size_t> Coverage::CoveredBy(const RouteMatch& match) const {
-  const Conditions conditions = ConditionsOf(match);
-  auto find = [&conditions](const auto& map, const std::string& path) -> std::optional<size_t> {
+std::optional<size_t> Coverage::CoveredBy(const Taken& match) const {
+  auto find = [&match](const ByPath& map, std::string_view path) -> std::optional<size_t> {
     auto it = map.find(path);
     if (it == map.end()) return std::nullopt;
     for (const Earlier& earlier : it->second) {
-      if (Includes(conditions, earlier.conditions)) return earlier.index;
+      if (Includes(match.conditions.get(), earlier.conditions)) return earlier.index;
     }
     return std::nullopt;
   };
-  if (match.has_safe_regex()) {
+  const std::string_view path = match.path;
+  if (match.kind == Taken::Kind::kRegex) {
     if (auto all = find(prefixes_, "/")) return all;
-    return find(regexes_, match.safe_regex().regex());
+    return find(regexes_, path);
   }
-  const std::string& path = match.has_path() ? match.path() : match.prefix();
   for (size_t length : prefix_lengths_) {
     if (length > path.size()) break;
     if (auto covered = find(prefixes_, path.substr(0, length))) return covered;
   }
-  if (match.has_path()) return find(exacts_, path);
+  if (match.kind == Taken::Kind::kExact) return find(exacts_, path);
   return std::nullopt;
 }
 
-void Coverage::Add(const RouteMatch& match, size_t index) {
+void Coverage::Add(const Taken& match, size_t index) {
   // Routes of one path that differ in their conditions are few; were they many, each would be compared with all.
   constexpr size_t kCompared = 32;
-  auto add = [&](auto& map, const std::string& path) {
-    std::vector<Earlier>& list = map[path];
-    if (list.size() < kCompared) list.push_back({ConditionsOf(match), index});
+  auto add = [&](ByPath& map) {
+    auto& list = map[match.path];
+    if (list.size() < kCompared) list.push_back({match.conditions.get(), index});
   };
-  if (match.has_safe_regex()) {
-    add(regexes_, match.safe_regex().regex());
-  } else if (match.has_prefix()) {
-    add(prefixes_, match.prefix());
-    prefix_lengths_.insert(match.prefix().size());
-  } else {
-    add(exacts_, match.path());
+  switch (match.kind) {
+    case Taken::Kind::kRegex:
+      add(regexes_);
+      break;
+    case Taken::Kind::kPrefix:
+      add(prefixes_);
+      prefix_lengths_.insert(match.path.size());
+      break;
+    case Taken::Kind::kExact:
+      add(exacts_);
+      break;
   }
 }
 

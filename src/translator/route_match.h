@@ -2,12 +2,16 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "api/v1/virtual_service.pb.h"
 #include "base/issues.h"
 #include "envoy/config/route/v3/route_components.pb.h"
@@ -23,11 +27,6 @@ std::vector<envoy::config::route::v3::RouteMatch> TranslateMatcher(const v1::Rou
 // for too. Costs a few hash look-ups a match, however many there are.
 class Coverage {
  public:
-  // The index of the match that covers this one.
-  std::optional<size_t> CoveredBy(const envoy::config::route::v3::RouteMatch& match) const;
-  void Add(const envoy::config::route::v3::RouteMatch& match, size_t index);
-
- private:
   struct Conditions {
     // Empty: any.
     std::set<std::string> verbs;
@@ -36,15 +35,30 @@ class Coverage {
     // What follows from the rest: where a value is asked for, there is one.
     std::set<std::string> implied;
   };
+  // What a match takes.
+  struct Taken {
+    enum class Kind : uint8_t { kExact, kPrefix, kRegex };
+    Kind kind = Kind::kPrefix;
+    std::string path;
+    // Null: none besides the path.
+    std::shared_ptr<const Conditions> conditions;
+  };
+  static Taken Of(const envoy::config::route::v3::RouteMatch& match);
+
+  // The index of the match that covers this one.
+  std::optional<size_t> CoveredBy(const Taken& match) const;
+  // `match` must live as long as this.
+  void Add(const Taken& match, size_t index);
+
+ private:
   struct Earlier {
-    Conditions conditions;
+    const Conditions* conditions;
     size_t index;
   };
-  using ByPath = absl::flat_hash_map<std::string, std::vector<Earlier>>;
+  using ByPath = absl::flat_hash_map<std::string_view, absl::InlinedVector<Earlier, 1>>;
 
-  static Conditions ConditionsOf(const envoy::config::route::v3::RouteMatch& match);
   // Who meets `narrow` meets `wide`.
-  static bool Includes(const Conditions& narrow, const Conditions& wide);
+  static bool Includes(const Conditions* narrow, const Conditions* wide);
 
   ByPath prefixes_;
   std::set<size_t> prefix_lengths_;

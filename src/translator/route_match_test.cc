@@ -4,6 +4,9 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <optional>
+
 namespace gloo::translator {
 namespace {
 
@@ -115,8 +118,19 @@ TEST(RouteMatchTest, AHeaderThatListenersRefuseIsAWarning) {
   EXPECT_EQ(kept.size(), 1u);
 }
 
+// Keeps what its coverage points to.
+class Matches {
+ public:
+  void Add(const RouteMatch& match, size_t index) { coverage_.Add(kept_.emplace_back(Coverage::Of(match)), index); }
+  std::optional<size_t> CoveredBy(const RouteMatch& match) const { return coverage_.CoveredBy(Coverage::Of(match)); }
+
+ private:
+  std::deque<Coverage::Taken> kept_;
+  Coverage coverage_;
+};
+
 TEST(CoverageTest, ABroaderPrefixTakesAll) {
-  Coverage coverage;
+  Matches coverage;
   coverage.Add(One("request_matcher { path_prefix: '/a' verbs: 'GET' }"), 0);
   RouteMatch prefix = One("request_matcher { path_prefix: '/a/b' }");
   EXPECT_FALSE(coverage.CoveredBy(prefix).has_value());
@@ -130,7 +144,7 @@ TEST(CoverageTest, ABroaderPrefixTakesAll) {
 }
 
 TEST(CoverageTest, TheSameMatchTwice) {
-  Coverage coverage;
+  Matches coverage;
   coverage.Add(One("request_matcher { path_prefix: '/a' verbs: 'GET' }"), 0);
   coverage.Add(One("request_matcher { path_exact: '/x' }"), 1);
   EXPECT_EQ(coverage.CoveredBy(One("request_matcher { path_prefix: '/a' verbs: 'GET' }")), 0u);
@@ -140,7 +154,7 @@ TEST(CoverageTest, TheSameMatchTwice) {
 
 TEST(CoverageTest, WhoeverAsksForLessTakesAll) {
   auto covered = [](const std::string& earlier, const std::string& later) {
-    Coverage coverage;
+    Matches coverage;
     coverage.Add(One("request_matcher { " + earlier + " }"), 0);
     return coverage.CoveredBy(One("request_matcher { " + later + " }")).has_value();
   };

@@ -110,7 +110,7 @@ snapshot::ResourcePtr RouteVariants::Make(const std::vector<bool>& without) cons
 
 std::optional<int> RouteIndex(const v1::VirtualServiceSpec& spec, std::string_view name) {
   for (int i = 0; i < spec.routes_size(); ++i) {
-    if (RouteName(spec.routes(i), static_cast<size_t>(i)) == name) return i;
+    if (RouteName(spec.routes(i).name(), static_cast<size_t>(i)) == name) return i;
   }
   return std::nullopt;
 }

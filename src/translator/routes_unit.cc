@@ -1,11 +1,16 @@
 #include "translator/routes_unit.h"
 
-#include <algorithm>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
+#include <cstdint>
+#include <deque>
 #include <limits>
 #include <memory>
 #include <set>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "translator/checks/checks.h"
 #include "translator/envoy_build.h"
@@ -17,32 +22,80 @@ namespace gloo::translator {
 namespace {
 
 using envoy::config::route::v3::Route;
-using envoy::config::route::v3::RouteAction;
+using envoy::config::route::v3::RouteConfiguration;
+using envoy::config::route::v3::RouteMatch;
+using envoy::config::route::v3::VirtualHost;
 using envoy::config::route::v3::WeightedCluster;
+using google::protobuf::internal::WireFormatLite;
 
 void Answer(Route* out, uint32_t status, std::string_view body) {
   out->mutable_direct_response()->set_status(status);
   out->mutable_direct_response()->mutable_body()->set_inline_string(std::string(body));
 }
 
+// Serialized, fields have the order of their numbers.
+RouteOutput::Nameless WithoutName(const Route& route) {
+  RouteOutput::Nameless out{Serialize(route), 0};
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(out.bytes.data()),
+                                            static_cast<int>(out.bytes.size()));
+  while (const uint32_t tag = in.ReadTag()) {
+    if (WireFormatLite::GetTagFieldNumber(tag) > Route::kNameFieldNumber || !WireFormatLite::SkipField(&in, tag)) break;
+    out.name_at = static_cast<size_t>(in.CurrentPosition());
+  }
+  return out;
+}
+
 class RouteTranslation {
  public:
-  RouteTranslation(const Registry& registry, const std::string& ns, UpstreamReader& upstreams)
+  RouteTranslation(const Registry& registry, const std::string& ns, const UpstreamReader& upstreams)
       : registry_(registry), ns_(ns), upstreams_(upstreams) {}
 
-  // The route without its match. Current path of `issues`: the route.
-  Route Translate(const v1::Route& route, size_t index, Issues& issues) {
+  // All but the name, which may depend on the place of the route. Current path of `issues`: the route.
+  RouteOutput Translate(const v1::Route& route, Issues& issues) {
+    RouteOutput output;
+    output.name = route.name();
+    const size_t errors_before = issues.errors();
+    std::vector<RouteMatch> matches = TranslateMatcher(route, issues);
+    // Of a match that is wrong it is not known what it takes.
+    const bool exact = issues.errors() == errors_before;
+    if (matches.empty()) {
+      issues.Warning("", "RouteLeftOut",
+                     "is left out as long as its path is not known: later routes get its requests, unless an earlier "
+                     "form of the virtual service that was good is in force");
+    }
+    Route out = TranslateAction(route, issues);
+    for (RouteMatch& match : matches) {
+      if (exact) output.takes.push_back(Coverage::Of(match));
+      *out.mutable_match() = std::move(match);
+      if (issues.ok()) CheckForEnvoy(out, "route", issues);
+      if (!issues.ok()) {
+        RouteMatch kept = std::move(*out.mutable_match());
+        out = Wrong();
+        *out.mutable_match() = std::move(kept);
+        Issues refused;
+        checks::CheckMessage(out, refused);
+        // Not even its match is taken: it cannot be there at all.
+        if (!refused.ok()) continue;
+      }
+      output.routes.push_back(WithoutName(out));
+    }
+    if (!out.has_route()) reads_.clusters.clear();
+    output.reads = std::make_shared<const RouteReads>(std::exchange(reads_, {}));
+    return output;
+  }
+
+ private:
+  // The route without its match.
+  Route TranslateAction(const v1::Route& route, Issues& issues) {
     Route out;
-    out.set_name(RouteName(route, index));
     size_t errors_before = issues.errors();
-    used_.clear();
     sets_path_.clear();
     bool served = SetDestination(route, &out, issues);
     if (served) {
       SetRewrite(route, &out, issues);
       ApplyExtensions(route, &out, issues);
     }
-    if (issues.errors() > errors_before) return Wrong(out.name());
+    if (issues.errors() > errors_before) return Wrong();
     if (!served) {
       out.clear_action();
       Answer(&out, 503, "the upstream of this route is not available\n");
@@ -52,17 +105,12 @@ class RouteTranslation {
     return out;
   }
 
-  // Clusters of the route that was translated last.
-  const std::set<std::string>& used() const { return used_; }
-
-  static Route Wrong(const std::string& name) {
+  static Route Wrong() {
     Route out;
-    out.set_name(name);
     Answer(&out, 500, "this route is not configured correctly\n");
     return out;
   }
 
- private:
   // False where nothing can be sent to: what is missing is a warning, what is wrong an error.
   bool SetDestination(const v1::Route& route, Route* out, Issues& issues) {
     filters_.clear();
@@ -76,7 +124,7 @@ class RouteTranslation {
       std::string cluster;
       if (!Destination(route.single_destination(), route, out, &filters_, &cluster, issues)) return false;
       out->mutable_route()->set_cluster(cluster);
-      used_.insert(cluster);
+      reads_.clusters.insert(cluster);
       return true;
     }
     if (route.multiple_destinations_size() == 0) {
@@ -111,7 +159,7 @@ class RouteTranslation {
       weight.set_name(cluster);
       weight.mutable_weight()->set_value(part.weight());
       for (auto& [name, config] : filters) (*weight.mutable_typed_per_filter_config())[name] = std::move(config);
-      used_.insert(cluster);
+      reads_.clusters.insert(cluster);
     }
     if (parts.empty()) return false;
     for (WeightedCluster::ClusterWeight& part : parts) {
@@ -147,6 +195,7 @@ class RouteTranslation {
     }
     *key = Resolve(ns_, name);
     *cluster = ResourceName(key->ns, key->name);
+    reads_.facts.insert({Fact::Kind::kUpstream, key->ns, key->name, ""});
     const UpstreamOutput* upstream = upstreams_.Upstream(*key);
     if (upstream == nullptr) {
       issues.Warning(field, "UpstreamNotFound",
@@ -168,6 +217,7 @@ class RouteTranslation {
     model::DataKey key;
     const UpstreamOutput* upstream = Upstream(destination.upstream_name(), "upstreamName", &key, cluster, issues);
     if (upstream == nullptr || name.empty()) return false;
+    reads_.facts.insert({Fact::Kind::kFunction, key.ns, key.name, name});
     const FunctionFace* function = upstreams_.Function(key, name);
     bool unlisted_is_fine = upstream->functions_plugin != nullptr && upstream->functions_plugin->any_function();
     if (function == nullptr && !unlisted_is_fine) {
@@ -244,9 +294,9 @@ class RouteTranslation {
 
   const Registry& registry_;
   const std::string& ns_;
-  UpstreamReader& upstreams_;
+  const UpstreamReader& upstreams_;
   // Of the route at hand.
-  std::set<std::string> used_;
+  RouteReads reads_;
   FilterConfigs filters_;
   // The function, if one is called, that sets the path.
   std::string sets_path_;
@@ -254,76 +304,122 @@ class RouteTranslation {
   std::string_view effect_;
 };
 
-}  // namespace
+std::string RoutePath(size_t index) { return Cat("spec.routes[", index, "]"); }
 
-std::string RouteName(const v1::Route& route, size_t index) {
-  return route.name().empty() ? Cat("route-", index) : route.name();
-}
-
-RoutesOutput TranslateRoutes(const Registry& registry, const model::ObjectKey& key, const v1::VirtualServiceSpec& spec,
-                             UpstreamReader& upstreams, Issues& issues) {
-  std::string name = ResourceName(key.ns, key.name);
-  envoy::config::route::v3::RouteConfiguration configuration;
+// Without its routes, which are checked one by one.
+RouteConfiguration EmptyConfiguration(const std::string& name) {
+  RouteConfiguration configuration;
   configuration.set_name(name);
   configuration.add_request_headers_to_remove(std::string(kScopeHeader));
-  envoy::config::route::v3::VirtualHost* host = configuration.add_virtual_hosts();
+  VirtualHost* host = configuration.add_virtual_hosts();
   host->set_name(name);
   host->add_domains(std::string(1, '*'));
+  return configuration;
+}
 
-  // Without its routes, which are checked one by one.
-  CheckForEnvoy(configuration, "virtual service", issues);
+// Fields of a message that are there as bytes already.
+class Fields {
+ public:
+  void Add(int number, std::string_view content) {
+    AddHead(number, content.size());
+    bytes_.append(content);
+  }
+  void AddHead(int number, size_t size) {
+    AddVarint(static_cast<size_t>(number) << 3 | kLengthDelimited);
+    AddVarint(size);
+  }
+  void Append(std::string_view bytes) { bytes_.append(bytes); }
+  std::string Take() { return std::move(bytes_); }
 
-  std::set<std::string> clusters;
+ private:
+  static constexpr size_t kLengthDelimited = 2;
+  void AddVarint(size_t value) {
+    for (; value >= 0x80; value >>= 7) bytes_.push_back(static_cast<char>(value | 0x80));
+    bytes_.push_back(static_cast<char>(value));
+  }
+  std::string bytes_;
+};
+
+// The configuration with its routes, the bytes as Serialize() would give them.
+std::string WithRoutes(const std::string& name, const std::vector<const RouteOutput*>& outputs) {
+  RouteConfiguration configuration = EmptyConfiguration(name);
+  Fields host;
+  host.Append(Serialize(configuration.virtual_hosts(0)));
+  for (size_t index = 0; index < outputs.size(); ++index) {
+    const std::string& own = outputs[index]->name;
+    Fields named;
+    named.Add(Route::kNameFieldNumber, RouteName(own, index));
+    const std::string name_field = named.Take();
+    for (const RouteOutput::Nameless& route : outputs[index]->routes) {
+      const std::string_view bytes = route.bytes;
+      host.AddHead(VirtualHost::kRoutesFieldNumber, bytes.size() + name_field.size());
+      host.Append(bytes.substr(0, route.name_at));
+      host.Append(name_field);
+      host.Append(bytes.substr(route.name_at));
+    }
+  }
+  configuration.clear_virtual_hosts();
+  configuration.clear_name();
+  Fields out;
+  out.Add(RouteConfiguration::kNameFieldNumber, name);
+  out.Add(RouteConfiguration::kVirtualHostsFieldNumber, host.Take());
+  out.Append(Serialize(configuration));
+  return out.Take();
+}
+
+}  // namespace
+
+std::string RouteName(const std::string& own, size_t index) { return own.empty() ? Cat("route-", index) : own; }
+
+RoutesOutput TranslateRoutes(const Registry& registry, const model::ObjectKey& key,
+                             const model::VirtualServiceParts& service, const UpstreamReader& upstreams,
+                             RouteMemo* memo, std::set<Fact>* facts, Issues& issues) {
+  const std::string name = ResourceName(key.ns, key.name);
+  CheckForEnvoy(EmptyConfiguration(name), "virtual service", issues);
+
   RouteTranslation translation(registry, key.ns, upstreams);
+  std::deque<RouteOutput> not_kept;
+  std::vector<const RouteOutput*> outputs;
+  outputs.reserve(service.routes().size());
+  absl::flat_hash_set<std::string_view> names;
+  absl::flat_hash_set<const RouteReads*> reads;
+  std::set<std::string> clusters;
   Coverage coverage;
-  std::set<std::string> names;
-  for (int i = 0; i < spec.routes_size(); ++i) {
-    const v1::Route& route = spec.routes(i);
-    size_t index = static_cast<size_t>(i);
-    Issues found(Cat("spec.routes[", index, "]"));
-    if (!route.name().empty() && !names.insert(route.name()).second) {
-      found.Error("name", "DuplicateName", Cat("there is a route ", JsonQuote(route.name()), " before this one"));
+  for (size_t index = 0; index < service.routes().size(); ++index) {
+    const std::string_view bytes = service.routes()[index];
+    const RouteOutput* output = memo == nullptr ? nullptr : memo->Find(bytes);
+    if (output == nullptr || (!output->name.empty() && names.contains(output->name))) {
+      Issues found(RoutePath(index));
+      v1::Route route;
+      route.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+      if (!route.name().empty() && names.contains(route.name())) {
+        found.Error("name", "DuplicateName", Cat("there is a route ", JsonQuote(route.name()), " before this one"));
+      }
+      RouteOutput made = translation.Translate(route, found);
+      // What was said of it names its place.
+      output = memo != nullptr && found.empty() ? memo->Keep(bytes, std::move(made))
+                                                : &not_kept.emplace_back(std::move(made));
+      issues.Merge(found);
     }
-    size_t errors_before = found.errors();
-    auto matches = TranslateMatcher(route, found);
-    // Of a match that is wrong it is not known what it takes.
-    bool exact = found.errors() == errors_before;
-    if (matches.empty()) {
-      found.Warning("", "RouteLeftOut",
-                    "is left out as long as its path is not known: later routes get its requests, unless an earlier "
-                    "form of the virtual service that was good is in force");
+    outputs.push_back(output);
+    if (!output->name.empty()) names.insert(output->name);
+    if (reads.insert(output->reads.get()).second) {
+      facts->insert(output->reads->facts.begin(), output->reads->facts.end());
+      clusters.insert(output->reads->clusters.begin(), output->reads->clusters.end());
     }
-    Route out = translation.Translate(route, index, found);
     std::optional<size_t> by;
     size_t covered = 0;
-    for (auto& match : matches) {
-      if (!exact) break;
-      if (std::optional<size_t> earlier = coverage.CoveredBy(match)) {
-        ++covered;
-        by = earlier;
-      }
+    for (const Coverage::Taken& taken : output->takes) {
+      const std::optional<size_t> earlier = coverage.CoveredBy(taken);
+      if (!earlier) continue;
+      ++covered;
+      by = earlier;
     }
-    for (auto& match : matches) {
-      if (exact) coverage.Add(match, index);
-      *out.mutable_match() = std::move(match);
-      if (found.ok()) CheckForEnvoy(out, "route", found);
-      if (!found.ok()) {
-        envoy::config::route::v3::RouteMatch kept = out.match();
-        out = RouteTranslation::Wrong(out.name());
-        *out.mutable_match() = std::move(kept);
-        Issues refused;
-        checks::CheckMessage(out, refused);
-        // Not even its match is taken: it cannot be there at all.
-        if (!refused.ok()) continue;
-      }
-      *host->add_routes() = out;
+    for (const Coverage::Taken& taken : output->takes) coverage.Add(taken, index);
+    if (by && covered == output->takes.size()) {
+      issues.Warning(RoutePath(index), "RouteNeverMatches",
+                     Cat("never matches: ", RoutePath(*by), " before it takes all of its requests"));
     }
-    if (out.has_route()) clusters.insert(translation.used().begin(), translation.used().end());
-    if (!matches.empty() && covered == matches.size()) {
-      found.Warning("", "RouteNeverMatches",
-                    Cat("never matches: spec.routes[", *by, "] before it takes all of its requests"));
-    }
-    issues.Merge(found);
   }
 
   RoutesOutput result;
@@ -332,7 +428,7 @@ RoutesOutput TranslateRoutes(const Registry& registry, const model::ObjectKey& k
     result.clusters.push_back(cluster);
     needs.push_back({snapshot::Type::kCluster, cluster});
   }
-  result.routes = snapshot::MakeResource(snapshot::Type::kRoute, name, Serialize(configuration), {}, std::move(needs));
+  result.routes = snapshot::MakeResource(snapshot::Type::kRoute, name, WithRoutes(name, outputs), {}, std::move(needs));
   return result;
 }
 

@@ -172,13 +172,14 @@ void Translator::Impl::Touch(const model::ObjectKey& key) {
 }
 
 void Translator::Impl::TouchReaders(const Fact& fact) {
-  dependencies_.VisitReaders(fact, [this](const Unit& unit) {
+  dependencies_.VisitReaders(fact, [&](const Unit& unit) {
     switch (unit.stage) {
       case Unit::Stage::kUpstream:
         dirty_upstreams_.insert(unit.key);
         break;
       case Unit::Stage::kRoutes:
         dirty_routes_.insert(unit.key);
+        if (RouteMemo* memo = virtual_services_.at(unit.key).memo.get()) memo->Forget(fact);
         break;
       case Unit::Stage::kExposure:
         dirty_exposures_.insert(unit.key);

@@ -3,6 +3,7 @@
 // the order in which they came.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +26,8 @@ struct Settings {
   uint32_t https_port = 8443;  // 0: none
   // Certificate authorities (PEM) that upstreams trust which name none; empty: there are none.
   std::string system_authorities;
+  // Of a virtual service of this many routes it is remembered what each became.
+  size_t remember_routes_from = 256;
 };
 
 // What is known of one object.
@@ -107,7 +110,7 @@ class Translator {
  private:
   class Impl;
   friend class RecordingInputs;
-  friend class RecordingReader;
+  friend class Upstreams;
   std::unique_ptr<Impl> impl_;
 };
 

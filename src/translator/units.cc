@@ -184,31 +184,24 @@ class RecordingInputs final : public translator::Inputs {
 };
 
 // What a virtual service's routes read.
-class RecordingReader final : public UpstreamReader {
+class Upstreams final : public UpstreamReader {
  public:
-  RecordingReader(const Translator::Impl& impl, std::set<Fact>* facts) : impl_(impl), facts_(facts) {}
+  explicit Upstreams(const Translator::Impl& impl) : impl_(impl) {}
 
-  const UpstreamOutput* Upstream(const model::DataKey& key) override {
-    facts_->insert({Fact::Kind::kUpstream, key.ns, key.name, ""});
-    return Output(key);
+  const UpstreamOutput* Upstream(const model::DataKey& key) const override {
+    auto it = impl_.upstreams_.find(model::ObjectKey{model::Kind::kUpstream, key.ns, key.name});
+    return it == impl_.upstreams_.end() ? nullptr : &it->second.output;
   }
 
-  const FunctionFace* Function(const model::DataKey& key, const std::string& name) override {
-    facts_->insert({Fact::Kind::kFunction, key.ns, key.name, name});
-    const UpstreamOutput* upstream = Output(key);
+  const FunctionFace* Function(const model::DataKey& key, const std::string& name) const override {
+    const UpstreamOutput* upstream = Upstream(key);
     if (upstream == nullptr) return nullptr;
     auto it = upstream->functions.find(name);
     return it == upstream->functions.end() ? nullptr : &it->second;
   }
 
  private:
-  const UpstreamOutput* Output(const model::DataKey& key) const {
-    auto it = impl_.upstreams_.find(model::ObjectKey{model::Kind::kUpstream, key.ns, key.name});
-    return it == impl_.upstreams_.end() ? nullptr : &it->second.output;
-  }
-
   const Translator::Impl& impl_;
-  std::set<Fact>* facts_;
 };
 
 void Translator::Impl::RunRole(const model::ObjectKey& key) {
@@ -309,17 +302,24 @@ void Translator::Impl::RunRoutes(const model::ObjectKey& key) {
   if (Gone(node)) {
     // Its exposure, which runs next, takes back the claims and with them the routes.
     node.in_force = nullptr;
+    node.memo.reset();
     dependencies_.SetReads({Unit::Stage::kRoutes, key}, {});
     dirty_exposures_.insert(key);
     return;
   }
   std::set<Fact> facts;
   RoutesOutput output = TranslateInForce<RoutesOutput>(&node, [&](const model::ObjectPtr& object, Issues& issues) {
-    const v1::VirtualServiceSpec spec = object->virtual_service();
-    CheckSpec(spec, issues);
-    RecordingReader reader(*this, &facts);
-    return TranslateRoutes(registry_, object->key, spec, reader, issues);
+    const model::VirtualServiceParts parts(object->body);
+    CheckSpec(parts.frame(), issues);
+    const bool many = parts.routes().size() >= settings_.remember_routes_from;
+    if (many && node.memo == nullptr) node.memo = std::make_unique<RouteMemo>();
+    return TranslateRoutes(registry_, object->key, parts, Upstreams(*this), many ? node.memo.get() : nullptr, &facts,
+                           issues);
   });
+  if (node.memo != nullptr) {
+    node.memo->Sweep();
+    if (node.memo->empty()) node.memo.reset();
+  }
   dependencies_.SetReads({Unit::Stage::kRoutes, key}, facts);
   if (node.in_force != in_force_before) dirty_exposures_.insert(key);
   dirty_reports_.insert(key);
@@ -353,7 +353,8 @@ std::map<ClaimKey, VirtualServiceNode::Claim> Translator::Impl::ComputeExposure(
   Issues issues;
   node.secret.reset();
   if (node.in_force != nullptr) {
-    const v1::VirtualServiceSpec spec = node.in_force->virtual_service();
+    const model::VirtualServiceParts parts(node.in_force->body);
+    const v1::VirtualServiceSpec& spec = parts.frame();
     bool over_tls = spec.has_ssl_config();
     // What is wrong in them has been said by the unit of the routes.
     Issues said;

@@ -206,6 +206,53 @@ TEST_P(IncrementalTest, EqualsTranslationFromNothing) {
   }
 }
 
+// A virtual service of many routes, edited route by route: what is remembered of each is what it would become anew.
+TEST_P(IncrementalTest, RoutesThatAreRememberedEqualTranslationFromNothing) {
+  Random random(GetParam() + 2000);
+  translator::Settings remembers;
+  remembers.remember_routes_from = 8;
+  World world(remembers);
+  std::vector<std::string> routes;
+  const auto place = [&] { return routes.begin() + random.Below(static_cast<int>(routes.size())); };
+  const auto route = [&] {
+    std::string text = Route(random);
+    if (random.OneIn(4)) text.insert(text.find("- ") + 2, "name: n" + std::to_string(random.Below(8)) + "\n    ");
+    return text;
+  };
+  for (int i = 0; i < 20; ++i) routes.push_back(route());
+  for (int step = 1; step <= 200; ++step) {
+    translator::Changes changes;
+    if (random.OneIn(3)) Change(random, step, &changes);
+    switch (random.Below(5)) {
+      case 0:
+        *place() = route();
+        break;
+      case 1:
+        routes.insert(place(), route());
+        break;
+      case 2:
+        routes.insert(place(), *place());  // the same twice
+        break;
+      case 3:
+        if (routes.size() > 6) routes.erase(place());
+        break;
+      case 4:
+        std::swap(*place(), *place());
+        break;
+    }
+    // Most have a route that is wrong; a form that has none becomes the last good one.
+    std::string text = Header("VirtualService", "default", "large") + "  domains: [large.test]\n  routes:\n";
+    for (const std::string& one : routes) text += one;
+    changes.objects.emplace_back(Key(model::Kind::kVirtualService, "default", "large"),
+                                 translator::Entry{Read(text, 1, step), {}, nullptr});
+    world.Apply(changes);
+    ASSERT_EQ(world.violations(), std::vector<std::string>()) << "step " << step;
+    World from_nothing;
+    from_nothing.Apply(world.translator().Inputs());
+    ASSERT_EQ(world.Dump(), from_nothing.Dump()) << "step " << step;
+  }
+}
+
 // What the state directory keeps is what the reports say: with it, and with what the user has now, a new start ends
 // where the first run has come to.
 TEST_P(IncrementalTest, ARestartWithWhatWasGoodChangesNothing) {

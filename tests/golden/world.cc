@@ -17,6 +17,7 @@
 #include "model/reader.h"
 #include "plugins/builtin.h"
 #include "translator/checks/checks.h"
+#include "translator/envoy_build.h"
 
 namespace gloo::testing {
 namespace {
@@ -77,6 +78,7 @@ std::string Refused(const snapshot::Resource& resource) {
   const std::unique_ptr<google::protobuf::Message> message(
       google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
   if (!message->ParseFromString(resource.body)) return "is not to be parsed";
+  if (translator::Serialize(*message) != resource.body) return "is not serialized as Serialize() does it";
   Issues issues;
   checks::CheckMessage(*message, issues);
   return issues.ok() ? "" : ToString(issues.items().front());
