@@ -7,6 +7,7 @@
 
 #include "template/codec.h"
 #include "template/json.h"
+#include "template/request_functions.h"
 
 namespace gloo::tmpl {
 namespace {
@@ -22,15 +23,18 @@ constexpr FunctionInfo kFunctions[] = {
     {"body", Fn::kBody, 0, 0},
     {"capitalize", Fn::kCapitalize, 1, 1},
     {"context", Fn::kContext, 0, 0},
+    {"cookies", Fn::kCookies, 1, kMaxNames},
     {"default", Fn::kDefault, 2, 2},
     {"divisibleBy", Fn::kDivisibleBy, 2, 2},
     {"escape_json", Fn::kEscapeJson, 1, 1},
     {"even", Fn::kEven, 1, 1},
+    {"except", Fn::kExcept, 1, kMaxNames},
     {"exists", Fn::kExists, 1, 1},
     {"existsIn", Fn::kExistsIn, 2, 2},
     {"extraction", Fn::kExtraction, 1, 1},
     {"first", Fn::kFirst, 1, 1},
     {"float", Fn::kFloat, 1, 1},
+    {"form", Fn::kForm, 1, 1},
     {"header", Fn::kHeader, 1, 1},
     {"int", Fn::kInt, 1, 1},
     {"isArray", Fn::kIsArray, 1, 1},
@@ -49,6 +53,8 @@ constexpr FunctionInfo kFunctions[] = {
     {"max", Fn::kMax, 1, 1},
     {"min", Fn::kMin, 1, 1},
     {"odd", Fn::kOdd, 1, 1},
+    {"only", Fn::kOnly, 1, kMaxNames},
+    {"query", Fn::kQuery, 1, kMaxNames},
     {"range", Fn::kRange, 1, 1},
     {"raw", Fn::kRaw, 1, 1},
     {"replace", Fn::kReplace, 3, 3},
@@ -359,6 +365,12 @@ bool Call::Do() {
     case Fn::kContext:
       if (run_->context->Root(run_->arena, result_)) return true;
       return run_->FailData();
+    case Fn::kCookies:
+    case Fn::kExcept:
+    case Fn::kForm:
+    case Fn::kOnly:
+    case Fn::kQuery:
+      return CallRequestFunction(id_, args_, run_, result_);
     case Fn::kDivisibleBy:
       if (!Integer(0, &a) || !Integer(1, &b)) return false;
       return Give(Value::Bool(b != 0 && (b == -1 || a % b == 0)));

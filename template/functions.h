@@ -20,15 +20,18 @@ enum class Fn : uint8_t {
   kBody,
   kCapitalize,
   kContext,
+  kCookies,
   kDefault,
   kDivisibleBy,
   kEscapeJson,
   kEven,
+  kExcept,
   kExists,
   kExistsIn,
   kExtraction,
   kFirst,
   kFloat,
+  kForm,
   kHeader,
   kInt,
   kIsArray,
@@ -47,6 +50,8 @@ enum class Fn : uint8_t {
   kMax,
   kMin,
   kOdd,
+  kOnly,
+  kQuery,
   kRange,
   kRaw,
   kReplace,
@@ -60,6 +65,9 @@ enum class Fn : uint8_t {
   kUrlDecode,
   kUrlEncode,
 };
+
+// Of a function that takes names of fields: more would be no template.
+constexpr uint8_t kMaxNames = 200;
 
 struct FunctionInfo {
   std::string_view name;

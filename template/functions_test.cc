@@ -139,6 +139,30 @@ TEST(Functions, Added) {
   });
 }
 
+TEST(Functions, MakePartsOfARequest) {
+  constexpr std::string_view kFields =
+      R"({"a": "x y&z", "n": 1.50, "none": null, "list": ["p", 2], "ids": [7], "o": {"k": true, "l": [{"m": 1}]}})";
+  for (const Case& c : std::initializer_list<Case>{
+           {"{{ only(\"n\", \"a\", \"nope\") }} {{ only(\"nope\") }}", R"({"a":"x y&z","n":1.50} {})"},
+           {"{{ except(\"o\", \"list\", \"ids\", \"a\") }}", R"({"n":1.50,"none":null})"},
+           {"{{ form(only(\"a\", \"none\", \"list\")) }}", "a=x%20y%26z&list=p&list=2"},
+           {"{{ form(only(\"o\")) }}[{{ form({}) }}]", "o%5Bk%5D=true&o%5Bl%5D%5B0%5D%5Bm%5D=1[]"},
+           {"/p{{ query(\"n\", \"list\", \"nope\") }}", "/p?n=1.50&list=p&list=2"},
+           {"/p{{ query(\"ids[]\") }}{{ query(\"nope\", \"none\") }}", "/p?ids%5B%5D=7"},
+           {"/p{{ query(\"list,\", \"ids|\", \"n,\") }}{{ query(\"list \") }}", "/p?list=p,2&ids=7&n=1.50?list=p%202"},
+           {"{{ cookies(\"a\", \"nope\", \"n\") }}", "a=x%20y%26z; n=1.50"},
+           {"{{ form(list) }}", "error: form() needs an object, got an array"},
+           {"{{ only(n) }}", "error: needs names of fields as strings, got a number"},
+       }) {
+    TemplateOptions options;
+    options.landing = std::string_view(c.text).starts_with("/") ? Landing::kPath : Landing::kText;
+    EXPECT_EQ(RenderText(c.text, kFields, options), c.result) << c.text;
+  }
+  TemplateOptions options;
+  options.limits.output_bytes = 3;
+  EXPECT_EQ(RenderText("{{ form(only(\"a\")) }}", kFields, options), "error: the template takes too much output: more than 3 bytes");
+}
+
 TEST(Functions, TableIsSortedAndComplete) {
   for (size_t i = 1; i < Functions().size(); ++i) EXPECT_LT(Functions()[i - 1].name, Functions()[i].name);
   for (const FunctionInfo& info : Functions()) {

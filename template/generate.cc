@@ -176,7 +176,7 @@ Emit Compiler::EmitModeFor(const Expr& expr) {
   if (expr.kind == Expr::Kind::kCall) {
     if (expr.fn == Fn::kRaw) return Emit::kRaw;
     // Escaped already for where it lands; twice would spoil it.
-    if (expr.fn == Fn::kUrlEncode && (path || query)) return Emit::kRaw;
+    if ((expr.fn == Fn::kUrlEncode || expr.fn == Fn::kQuery) && (path || query)) return Emit::kRaw;
     if (expr.fn == Fn::kEscapeJson && landing_ == Landing::kJson && state_.in_string) return Emit::kRaw;
     if (expr.fn == Fn::kHeader && path && ConstantString(*expr.args[0]) == ":path") return Emit::kRaw;
   }
@@ -312,6 +312,10 @@ void Compiler::GenerateCall(const Expr& expr, bool maybe) {
     }
     case Fn::kContext:
     case Fn::kBody:
+    case Fn::kCookies:
+    case Fn::kExcept:
+    case Fn::kOnly:
+    case Fn::kQuery:
       program_->reads_data = true;
       break;
     case Fn::kRequestHeader:
