@@ -160,7 +160,8 @@ TEST(Functions, MakePartsOfARequest) {
   }
   TemplateOptions options;
   options.limits.output_bytes = 3;
-  EXPECT_EQ(RenderText("{{ form(only(\"a\")) }}", kFields, options), "error: the template takes too much output: more than 3 bytes");
+  EXPECT_EQ(RenderText("{{ form(only(\"a\")) }}", kFields, options),
+            "error: the template takes too much output: more than 3 bytes");
 }
 
 TEST(Functions, TableIsSortedAndComplete) {

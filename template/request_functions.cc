@@ -162,7 +162,8 @@ bool Query(std::span<const Value> names, Run* run, Value* result) {
     if (name.field != nullptr) {
       const bool joined = name.separator != 0 && name.field->is_array();
       const std::string key(name.name);
-      if (!(joined ? writer.WriteJoined(key, *name.field, name.separator) : writer.Write(key, *name.field))) return false;
+      if (!(joined ? writer.WriteJoined(key, *name.field, name.separator) : writer.Write(key, *name.field)))
+        return false;
       continue;
     }
     const std::string_view text = name.name;
