@@ -37,6 +37,10 @@ absl::Status WriteFile(const std::string& path, const std::string& text);
 // The texts of the documents of `text`, one for each of `count`; fails where they cannot be told apart.
 absl::StatusOr<std::vector<std::string>> SplitDocuments(const std::string& text, size_t count);
 
+// What `glooctl apply` does with the objects of `input`: checks them beside what is there, writes them, waits for the
+// control plane to take them in, and says what became of each.
+int ApplyObjects(const Context& context, const ConfigSet& input, double wait_seconds);
+
 // Waits until the control plane has taken in what was written: the object's content hash, "" for one that is gone.
 // Returns what became of each object ("Accepted, programmed 1/1"; "gone"), or "" for one that was not taken in in time.
 struct Outcome {

@@ -63,6 +63,12 @@ int Apply(const Context& context, const Options& options) {
       return context.Fail(kUsage, std::string(status.message()));
     }
   }
+  return ApplyObjects(context, input, options.wait_seconds);
+}
+
+}  // namespace
+
+int ApplyObjects(const Context& context, const ConfigSet& input, double wait_seconds) {
   // What does not even read is told before the folder is looked for.
   const ConfigSet::Checked read = input.Check();
   const bool readable =
@@ -134,23 +140,20 @@ int Apply(const Context& context, const Options& options) {
     hashes[document.key] = document.hash;
   }
   std::map<model::ObjectKey, Outcome> outcomes;
-  const bool wait = folder->watched && options.wait_seconds > 0;
-  if (wait) outcomes = WaitFor(context, hashes, absl::Seconds(options.wait_seconds));
+  const bool wait = folder->watched && wait_seconds > 0;
+  if (wait) outcomes = WaitFor(context, hashes, absl::Seconds(wait_seconds));
   bool well = true;
   for (size_t i = 0; i < documents.size(); ++i) {
     context.out << model::ToString(documents[i].key) << " " << verbs[i];
     if (wait) {
       const Outcome& outcome = outcomes[documents[i].key];
-      context.out << ": "
-                  << (outcome.text.empty() ? StrCat("not taken in within ", options.wait_seconds, "s") : outcome.text);
+      context.out << ": " << (outcome.text.empty() ? StrCat("not taken in within ", wait_seconds, "s") : outcome.text);
       well = well && outcome.well;
     }
     context.out << "\n";
   }
   return well ? kOk : kFoundErrors;
 }
-
-}  // namespace
 
 RunVerb AddApply(CLI::App& app) {
   auto options = std::make_shared<Options>();

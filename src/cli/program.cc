@@ -56,6 +56,8 @@ const std::vector<Verb>& Verbs() {
   static const std::vector<Verb> verbs = {
       {"get", "List or show objects and functions, with their state", AddGet},
       {"apply", "Check objects and write them to the configuration folder", AddApply},
+      {"create", "Make an upstream from the description of a service", AddCreate},
+      {"function", "Bring the functions of an upstream up to date with its service's description", AddFunction},
       {"delete", "Delete objects that apply wrote", AddDelete},
       {"validate", "Check files offline; all errors at once", AddValidate},
       {"explain", "Say which route and function a request takes, and what is sent on; offline", AddExplain},

@@ -57,6 +57,8 @@ const std::vector<Verb>& Verbs();
 
 RunVerb AddGet(CLI::App& app);
 RunVerb AddApply(CLI::App& app);
+RunVerb AddCreate(CLI::App& app);
+RunVerb AddFunction(CLI::App& app);
 RunVerb AddDelete(CLI::App& app);
 RunVerb AddValidate(CLI::App& app);
 RunVerb AddExplain(CLI::App& app);

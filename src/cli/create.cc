@@ -1,0 +1,115 @@
+// glooctl create: an upstream with its functions, from the description of a service.
+#include "cli/create.h"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <ostream>
+#include <utility>
+
+#include "base/strings.h"
+#include "cli/applied.h"
+#include "cli/config_set.h"
+
+namespace gloo::cli {
+namespace {
+
+using model::Value;
+
+constexpr Description kDescriptions[] = {{"--openapi", AddOpenApi}};
+
+std::string Flags() {
+  std::string flags;
+  for (const Description& description : kDescriptions) StrAppend(&flags, flags.empty() ? "" : ", ", description.flag);
+  return flags;
+}
+
+struct Options {
+  std::string name;
+  std::string ns = std::string(model::kDefaultNamespace);
+  Delivery delivery;
+};
+
+int Create(const Context& context, const Options& options, const Describe& describe) {
+  absl::StatusOr<Described> described = describe(context);
+  if (!described.ok()) {
+    return context.Fail(absl::IsInvalidArgument(described.status()) ? kUsage : kFoundErrors,
+                        std::string(described.status().message()));
+  }
+  if (described->upstream.fields.empty()) {
+    return context.Fail(kUsage, "the description does not say where the service is: give --server URL");
+  }
+  Value metadata = Value::Map({{"name", Value::Text(options.name)}});
+  if (options.ns != model::kDefaultNamespace) metadata.Set("namespace", Value::Text(options.ns));
+  Value spec = std::move(described->upstream);
+  spec.Set("functions", Value::List(std::move(described->functions)));
+  Value object = Value::Map({{"apiVersion", Value::Text(std::string(model::kApiVersion))},
+                             {"kind", Value::Text("Upstream")},
+                             {"metadata", std::move(metadata)},
+                             {"spec", std::move(spec)}});
+  return options.delivery.Deliver(context, object);
+}
+
+}  // namespace
+
+Describe AddDescriptions(CLI::App& app, bool for_new) {
+  std::vector<std::pair<const CLI::Option*, Describe>> choices;
+  for (const Description& description : kDescriptions) {
+    Describe describe = description.add(app, for_new);
+    choices.emplace_back(app.get_option(description.flag), std::move(describe));
+  }
+  return [choices](const Context& context) -> absl::StatusOr<Described> {
+    const Describe* chosen = nullptr;
+    for (const auto& [option, describe] : choices) {
+      if (option->count() == 0) continue;
+      if (chosen != nullptr) return absl::InvalidArgumentError(StrCat("one of ", Flags(), " is taken, not several"));
+      chosen = &describe;
+    }
+    if (chosen == nullptr) return absl::InvalidArgumentError(StrCat("what describes the service? Give ", Flags()));
+    return (*chosen)(context);
+  };
+}
+
+void Delivery::AddFlags(CLI::App& app, bool apply_by_default) {
+  apply = apply_by_default;
+  CLI::Option* print = app.add_option("-o,--output", output, "Print the object in this form")
+                           ->check(CLI::IsMember({"yaml", "json"}))
+                           ->type_name("yaml|json");
+  if (!apply_by_default) app.add_flag("--apply", apply, "Write the object as glooctl apply does")->excludes(print);
+  app.add_option("--wait", wait_seconds, "Seconds to wait for the control plane to take the object in; 0: do not wait")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+int Delivery::Deliver(const Context& context, const Value& object) const {
+  constexpr char kMade[] = "<made>";
+  ConfigSet set(context.registry);
+  set.AddText(kMade, model::WriteYaml(object));
+  if (apply && output.empty()) return ApplyObjects(context, set, wait_seconds);
+  const std::vector<Finding> findings = set.Check().All();
+  for (const Finding& finding : findings) context.err << Format(finding, set);
+  if (HasErrors(findings)) return context.Fail(kFoundErrors, StrCat("nothing was made: ", CountText(findings)));
+  context.out << (output == "json" ? model::WriteJson(object) : model::WriteYaml(object));
+  return kOk;
+}
+
+RunVerb AddCreate(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* upstream = app.add_subcommand("upstream", "Make an upstream with its functions");
+  app.require_subcommand(1);
+  upstream->fallthrough();
+  upstream->add_option("NAME", options->name, "Name of the upstream")->required();
+  upstream->add_option("-n,--namespace", options->ns, "Namespace of the upstream")
+      ->type_name("NAMESPACE")
+      ->capture_default_str();
+  const Describe describe = AddDescriptions(*upstream, true);
+  options->delivery.AddFlags(*upstream, false);
+  upstream->footer(
+      "\nPrints the object, or writes it with --apply.\n"
+      "\nExamples:\n"
+      "  glooctl create upstream petstore --openapi petstore.yaml > petstore-upstream.yaml\n"
+      "  glooctl create upstream petstore --openapi https://petstore.example/openapi.json --apply");
+  return [options, describe](Context& context) { return Create(context, *options, describe); };
+}
+
+}  // namespace gloo::cli
