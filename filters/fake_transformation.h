@@ -36,6 +36,7 @@ class FakeTransformation : public tmpl::Transformation {
     EXPECT_EQ(request_headers != nullptr, reads_request);
     *outcome = response(reads_request ? *request_headers : headers, body);
   }
+  std::vector<std::string> RequestParameters() const override { return {}; }
   std::vector<std::string> RequiredBodyFields() const override { return {}; }
 
   Run request;

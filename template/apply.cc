@@ -4,6 +4,7 @@
 
 #include "template/codec.h"
 #include "template/compiled_message.h"
+#include "template/input.h"
 #include "template/json.h"
 
 namespace gloo::tmpl {
@@ -99,7 +100,28 @@ void CompiledMessage::Apply(const HeaderSource& headers, const HeaderSource* req
   Work work(*this, headers, request_headers, body, outcome);
   // Method, path and content type besides.
   outcome->set_headers.reserve(headers_.size() + 3);
-  ApplyMethod(&work) && ApplyPath(&work) && ApplyHeaders(&work) && ApplyBody(&work);
+  CheckInput(&work) && ApplyMethod(&work) && ApplyPath(&work) && ApplyHeaders(&work) && ApplyBody(&work);
+}
+
+bool CompiledMessage::CheckInput(Work* work) const {
+  if (input_ == nullptr) return true;
+  Value fields;
+  if (!work->context.Root(&work->arena, &fields)) {
+    return work->Fail(work->context.too_large() ? kTooLarge : kBadRequest, work->context.error());
+  }
+  const Value input = InputOf(*input_, fields, work->headers, &work->arena);
+  // Templates have a budget of their own.
+  Budget budget{Limits().work};
+  std::string mistake;
+  switch (input_->Check(input, &budget, &mistake)) {
+    case Schema::Result::kFits:
+      return true;
+    case Schema::Result::kFails:
+      return work->Fail(kBadRequest, mistake);
+    case Schema::Result::kTooMuchWork:
+      break;
+  }
+  return work->Fail(kTooLarge, "the input takes too much work to check");
 }
 
 bool CompiledMessage::ApplyMethod(Work* work) const {

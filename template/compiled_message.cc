@@ -54,7 +54,9 @@ class MessageCompiler {
       if (templates_.merge_extractors_to_body) Fail("merge_extractors_to_body", "cannot stand beside body");
     }
     message_->merge_ = templates_.merge_extractors_to_body;
-    message_->needs_body_ = message_->needs_body_ || templates_.body.has_value() || message_->merge_;
+    if (templates_.input_schema.has_value()) CompileInput(*templates_.input_schema);
+    message_->needs_body_ =
+        message_->needs_body_ || templates_.body.has_value() || message_->merge_ || templates_.input_schema.has_value();
     if (failed_) return nullptr;
     return std::move(message_);
   }
@@ -71,6 +73,13 @@ class MessageCompiler {
     if (templates_.method.has_value()) Fail("method", "a response has no method");
     if (templates_.path.has_value()) Fail("path", "a response has no path");
     if (!templates_.query.empty()) Fail("query", "a response has no query");
+  }
+
+  void CompileInput(std::string_view schema) {
+    if (is_response_) return Fail("input_schema", "a response has no input");
+    std::string error;
+    message_->input_ = Schema::Compile(schema, &error);
+    if (message_->input_ == nullptr) Fail("input_schema", error);
   }
 
   std::unique_ptr<const Template> CompileTemplate(std::string_view field, std::string_view text, Landing landing) {
@@ -250,6 +259,14 @@ std::unique_ptr<const CompiledMessage> CompiledMessage::Compile(const MessageTem
                                                                 const TransformationConfig& config,
                                                                 std::vector<CompileError>* errors) {
   return MessageCompiler(templates, is_response, config, errors).Compile();
+}
+
+std::vector<std::string> CompiledMessage::Parameters() const {
+  std::vector<std::string> names;
+  for (const Parameter& parameter : parameters_) {
+    if (!parameter.implied) names.push_back(parameter.name);
+  }
+  return names;
 }
 
 std::vector<std::string> CompiledMessage::RequiredBodyFields() const {

@@ -10,6 +10,7 @@
 
 #include "template/extractor.h"
 #include "template/message.h"
+#include "template/schema.h"
 #include "template/template.h"
 #include "template/transformation.h"
 
@@ -27,6 +28,7 @@ class CompiledMessage {
 
   bool needs_body() const { return needs_body_; }
   bool reads_request() const { return reads_request_; }
+  std::vector<std::string> Parameters() const;
   std::vector<std::string> RequiredBodyFields() const;
 
   void Apply(const HeaderSource& headers, const HeaderSource* request_headers, std::string_view body,
@@ -44,6 +46,7 @@ class CompiledMessage {
   friend class MessageCompiler;
 
   bool Render(const Template& t, Work* work, std::string* out) const;
+  bool CheckInput(Work* work) const;
   bool ApplyMethod(Work* work) const;
   bool ApplyPath(Work* work) const;
   bool ApplyHeaders(Work* work) const;
@@ -54,6 +57,7 @@ class CompiledMessage {
   size_t max_body_bytes_ = 0;
   std::vector<CompiledExtractor> extractors_;
   std::vector<Parameter> parameters_;
+  std::unique_ptr<const Schema> input_;
   std::unique_ptr<const Template> method_;
   std::unique_ptr<const Template> path_;
   std::vector<Named> query_;

@@ -34,6 +34,9 @@ class CompiledTransformation : public Transformation {
     if (response_ != nullptr) response_->Apply(headers, request_headers, body, outcome);
   }
 
+  std::vector<std::string> RequestParameters() const override {
+    return request_ == nullptr ? std::vector<std::string>() : request_->Parameters();
+  }
   std::vector<std::string> RequiredBodyFields() const override {
     return request_ == nullptr ? std::vector<std::string>() : request_->RequiredBodyFields();
   }

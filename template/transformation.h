@@ -42,6 +42,8 @@ struct MessageTemplates {
   std::optional<std::string> body;
   // A JSON object of all body fields and extracted parameters becomes the body; excludes `body`.
   bool merge_extractors_to_body = false;
+  // JSON Schema (schema.h) that all fields and parameters must fit, else the answer is 400; request only.
+  std::optional<std::string> input_schema;
   bool operator==(const MessageTemplates&) const = default;
 };
 
@@ -120,6 +122,9 @@ class Transformation {
   virtual bool response_reads_request() const = 0;
   virtual void Response(const HeaderSource& headers, const HeaderSource* request_headers, std::string_view body,
                         Outcome* outcome) const = 0;
+
+  // Names of the parameters that are taken from a request.
+  virtual std::vector<std::string> RequestParameters() const = 0;
 
   // Names of the variables that a request's templates read without a default and that no extractor gives: they must
   // come from the body. For warnings and `glooctl explain`.

@@ -10,8 +10,9 @@ namespace gloo::tmpl {
 namespace {
 
 constexpr std::string_view kConfigFields[] = {"request", "response", "max_body_bytes", "escape_json"};
-constexpr std::string_view kMessageFields[] = {"extractors", "method",         "path", "query",
-                                               "headers",    "remove_headers", "body", "merge_extractors_to_body"};
+constexpr std::string_view kMessageFields[] = {"extractors",  "method",         "path", "query",
+                                               "headers",     "remove_headers", "body", "merge_extractors_to_body",
+                                               "input_schema"};
 constexpr std::string_view kExtractorFields[] = {"from", "key", "pattern"};
 constexpr std::string_view kNamedFields[] = {"name", "value"};
 constexpr std::string_view kFroms[] = {"path", "authority", "header", "query"};
@@ -102,6 +103,7 @@ class Writer {
       Close(']');
     }
     if (message.body.has_value()) Member("body", *message.body);
+    if (message.input_schema.has_value()) Member("input_schema", *message.input_schema);
     if (message.merge_extractors_to_body) {
       Key("merge_extractors_to_body");
       out_ += "true";
@@ -241,6 +243,7 @@ class Reader {
     return OptionalText(value, "method", prefix, &message->method) &&
            OptionalText(value, "path", prefix, &message->path) && Named(value, "query", prefix, &message->query) &&
            Named(value, "headers", prefix, &message->headers) && OptionalText(value, "body", prefix, &message->body) &&
+           OptionalText(value, "input_schema", prefix, &message->input_schema) &&
            Bool(value, "merge_extractors_to_body", prefix, &message->merge_extractors_to_body);
   }
 
