@@ -196,6 +196,8 @@ def run_fuzzers(name):
         say(f"configuring {CLANG_BUILD.name} (clang, for the fuzzers)")
         subprocess.run(["cmake", "--preset", "clang", "-B", str(CLANG_BUILD)], cwd=ROOT, check=True,
                        stdout=subprocess.DEVNULL)
+    # A fuzzer that is new since the folder was configured.
+    subprocess.run(["ninja", "-C", str(CLANG_BUILD), "--quiet", "build.ninja"], check=True, stdout=subprocess.DEVNULL)
     targets = set(ninja_targets(CLANG_BUILD))
     names = [n for n in names if n in targets]
     say(f"building {len(names)} fuzzers with clang")

@@ -54,7 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
         if self.path.split("?")[0] == "/v1/books":
             authors = query.get("author")
-            found = [b for b in books.values() if not authors or set(authors) & set(b["authors"])]
+            found = [b for b in books.values() if not authors or set(authors) & set(b.get("authors", []))]
             return self.answer(200, found[:int(query.get("limit", ["100"])[0])])
         book = books.get(self.isbn())
         if book is None:

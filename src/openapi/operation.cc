@@ -307,8 +307,10 @@ bool OperationReader::Body(const At& operation, Value* spec, Value* headers) {
   if (!form_.empty()) fields.open = false;
   const bool takes_fields = (IsJson(type) && (fields.is_object || !schema)) || IsForm(type);
   if (!takes_fields) {
-    // Arrays, files, several parts: passed on as they come.
-    spec->Set("input", Input({}, false));
+    // Arrays, files, several parts: passed on as they come, objects or not.
+    Value input = Input({}, false);
+    std::erase_if(input.fields, [](const auto& field) { return field.first == "type"; });
+    spec->Set("input", std::move(input));
     return true;
   }
   const std::string text = BodyTemplate(fields);

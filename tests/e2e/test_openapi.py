@@ -11,7 +11,7 @@ import yaml
 
 from harness.backends import Backend
 from harness.certs import server_tls
-from harness.config import upstream
+from harness.config import call, prefix, upstream, virtual_service
 from harness.gateway import ROOT, glooctl
 from harness.waiting import wait_for
 
@@ -75,6 +75,55 @@ def test_a_form_and_a_cookie(routes):
                                                                           "content-type": "application/json"})
     assert own.json() == {"reader": "me", "isbn": "978-1"}
     assert routes.post("library.test", "/lend", {"isbn": "978-1"}).status == 401
+
+
+def test_the_input_is_checked_where_the_route_says_so(routes):
+    config = yaml.safe_load((EXAMPLE / "config/routes.yaml").read_text())
+    config["metadata"]["name"] = "checked"
+    config["spec"]["domains"] = ["checked.test"]
+    for route in config["spec"]["routes"]:
+        route.setdefault("extensions", {})["validateInput"] = True
+    routes.config.write("checked.yaml", config)
+    routes.wait_status("checked.test", "/books")
+
+    def refused(response):
+        assert response.status == 400, response
+        return response.text.removeprefix("bad request: ")
+
+    assert routes.get("checked.test", "/books?limit=1&author=Kafka").status == 200
+    assert refused(routes.get("checked.test", "/books?limit=0")) == "/limit: must be at least 1"
+    assert refused(routes.get("checked.test", "/books?limit=x")) == "/limit: must be an integer, got a string"
+    assert refused(routes.get("checked.test", "/books/1")) == "/isbn: must have at least 3 characters"
+    assert refused(routes.get("checked.test", "/books/978-1", headers={"x-language": "fr"})) == (
+        '/X-Language: must be one of "en", "de"')
+    book = {"isbn": "978-7", "title": "T", "authors": ["a"]}
+    assert routes.post("checked.test", "/books", book).status == 200
+    assert refused(routes.post("checked.test", "/books", {"isbn": "978-7"})) == "/title: is missing"
+    assert refused(routes.post("checked.test", "/books", {**book, "authors": ["a", 1]})) == (
+        "/authors/1: must be a string, got a number")
+    assert refused(routes.post("checked.test", "/lend", {"isbn": "978-1", "days": 0})) == "/days: must be at least 1"
+    assert routes.post("checked.test", "/lend", "isbn=978-1&reader=me", headers={
+        "content-type": "application/x-www-form-urlencoded"}).status == 201
+    assert refused(routes.post("checked.test", "/books", "{", headers={"content-type": "application/json"})).startswith(
+        "body is not JSON")
+
+
+def test_a_route_that_cannot_give_what_is_needed_is_a_warning(routes, name):
+    routes.config.write(f"{name}.yaml", virtual_service(name, f"{name}.test", [
+        prefix("/books/", call("library", "getBook"), verbs=["GET"])]))
+    status = routes.wait_state("VirtualService", name, "WARNING", "InputMissing")
+    issue = next(i for i in status["issues"] if i["reason"] == "InputMissing")
+    assert issue["message"].startswith('function "getBook" needs "isbn", which no request of this route can give')
+    routes.wait_status(f"{name}.test", "/books/978-1", status=400)
+
+
+def test_a_schema_that_cannot_be_checked_is_an_error(tmp_path):
+    (tmp_path / "u.yaml").write_text(yaml.safe_dump(upstream("u", 80, functions={
+        "f": {"path": "/", "input": {"properties": {"a": {"pattern": "^a$"}}}}})))
+    done = glooctl("validate", "-f", tmp_path)
+    assert done.returncode == 1
+    assert ("spec.functions[0].spec.input: /properties/a/pattern: regular expressions are not checked here; leave it out "
+            "(BadSchema)") in done.stdout
 
 
 def test_the_example_is_what_glooctl_makes():

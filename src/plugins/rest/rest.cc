@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "plugins/rest/input.h"
 #include "plugins/rest/transformation_config.h"
 #include "src/plugins/rest/rest.pb.h"
 #include "translator/envoy_build.h"
@@ -63,6 +64,7 @@ class RestFunctions final : public translator::FunctionPlugin {
     }
     TransformationBuilder builder(&function, nullptr, Place::Owner::kFunction, issues);
     builder.Compile(issues);
+    CheckInputSchema(function, issues);
   }
 
   void Call(const FunctionCall& call, const v1::Route& route, envoy::config::route::v3::Route* out,
@@ -73,7 +75,8 @@ class RestFunctions final : public translator::FunctionPlugin {
     bool extended = ReadExtensions(route, &extensions);
     IssuePath path(issues, "extensions");
     TransformationBuilder builder(&function, extended ? &extensions : nullptr, Place::Owner::kRoute, issues);
-    builder.Compile(issues);
+    const std::unique_ptr<tmpl::Transformation> transformation = builder.Compile(issues);
+    if (transformation != nullptr) WarnOfMissingInputs(call.name, function, route, *transformation, issues);
     AddConfig(builder, out, filters);
   }
 
@@ -100,6 +103,9 @@ class RestRoutes final : public translator::RoutePlugin {
     const auto& extensions = static_cast<const RestExtensions&>(message);
     if (extensions.has_parameters() && !CallsFunction(route)) {
       issues.Warning("parameters", "NoEffect", "has no effect: the route calls no function");
+    }
+    if (extensions.validate_input() && !CallsFunction(route)) {
+      issues.Warning("validateInput", "NoEffect", "has no effect: the route calls no function");
     }
     // Of a route that calls nothing but one function all has been said and done by that.
     if (route.single_destination().has_function()) return;

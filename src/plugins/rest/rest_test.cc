@@ -188,6 +188,53 @@ TEST(RestTest, PlainUpstreamsHaveResponsesToo) {
   EXPECT_TRUE(filters.empty());
 }
 
+constexpr char kInput[] =
+    "input { fields { key: 'required' value { list_value { values { string_value: 'id' } values { string_value: 'q' } "
+    "} } } fields { key: 'properties' value { struct_value { fields { key: 'q' value { struct_value { fields { key: "
+    "'x-in' value { string_value: 'query' } } fields { key: 'maxLength' value { number_value: 20 } } } } } } } } } ";
+
+TEST(RestTest, ARouteThatCannotGiveWhatIsNeededIsAWarning) {
+  const auto call = [](const std::string& function_text, const std::string& verbs, const std::string& extensions) {
+    model::Object upstream;
+    v1::Function function = Function(function_text);
+    v1::Route route = Route(extensions);
+    for (const char verb : verbs) route.mutable_request_matcher()->add_verbs(verb == 'G' ? "get" : "POST");
+    envoy::config::route::v3::Route out;
+    translator::FilterConfigs filters;
+    Issues issues("spec.routes[0]");
+    Plugins().function("REST")->Call({upstream, &function, "f"}, route, &out, &filters, issues);
+    return Texts(issues);
+  };
+  const auto missing = [](const std::string& name) {
+    return "warning: spec.routes[0].extensions.parameters: function \"f\" needs \"" + name +
+           "\", which no request of this route can give: it has no body, and the route takes no such parameter from "
+           "it; "
+           "write {" +
+           name + "} where it stands in the path, a header or the query (InputMissing)";
+  };
+  const std::string function = std::string("path: '/{{ id }}/{{ user.name }}' ") + kInput;
+  EXPECT_THAT(call(function, "G", ""), ElementsAre(missing("id"), missing("user.name")));
+  EXPECT_THAT(call(function, "G", "parameters { path: '/{id}' query { key: 'u' value: '{user.name}' } }"), IsEmpty());
+  EXPECT_THAT(call(function, "GP", ""), IsEmpty());
+  EXPECT_THAT(call(function, "", ""), IsEmpty());
+  EXPECT_THAT(call("path: '/{{ default(id, 1) }}'", "G", ""), IsEmpty());
+}
+
+TEST(RestTest, TheInputIsCheckedWhereTheRouteSaysSo) {
+  EXPECT_FALSE(ConfigOf(Call(std::string("path: '/a' ") + kInput, "").filters).request->input_schema.has_value());
+  Called out = Call(kInput, "validate_input: true");
+  EXPECT_THAT(out.issues, IsEmpty());
+  EXPECT_EQ(ConfigOf(out.filters).request->input_schema,
+            R"({"properties":{"q":{"maxLength":20,"x-in":"query"}},"required":["id","q"]})");
+  EXPECT_THAT(
+      Call("path: '/a'", "validate_input: true").issues,
+      ElementsAre("warning: spec.routes[0].extensions.validateInput: has no effect: the function has no `input` "
+                  "(NoEffect)"));
+  EXPECT_THAT(
+      Check("input { fields { key: 'pattern' value { string_value: 'a' } } }"),
+      ElementsAre("error: input: /pattern: regular expressions are not checked here; leave it out (BadSchema)"));
+}
+
 TEST(RestTest, TheFilterIsInTheChainAndDisabled) {
   ASSERT_EQ(Plugins().filters().size(), 1u);
   auto filters = Plugins().filters()[0]->Filters();

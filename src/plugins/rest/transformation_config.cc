@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "plugins/rest/input.h"
 #include "translator/names.h"
 #include "translator/text.h"
 
@@ -36,6 +37,11 @@ TransformationBuilder::TransformationBuilder(const RestFunction* function, const
 void TransformationBuilder::Error(const Place& place, std::string_view reason, std::string message,
                                   Issues& issues) const {
   if (place.owner == speaker_) issues.Error(place.path, reason, std::move(message));
+}
+
+void TransformationBuilder::Warning(const Place& place, std::string_view reason, std::string message,
+                                    Issues& issues) const {
+  if (place.owner == speaker_) issues.Warning(place.path, reason, std::move(message));
 }
 
 void TransformationBuilder::BuildRequest(const RestFunction& function, const RestExtensions* route, Issues& issues) {
@@ -95,6 +101,14 @@ void TransformationBuilder::BuildRequest(const RestFunction& function, const Res
     request.body = function.body();
   }
   request.merge_extractors_to_body = function.merge_parameters_to_body();
+  if (route != nullptr && route->validate_input()) {
+    if (function.has_input()) {
+      request.input_schema = ToJson(function.input());
+    } else {
+      Warning({Place::Owner::kRoute, "validateInput"}, "NoEffect", "has no effect: the function has no `input`",
+              issues);
+    }
+  }
   // Extractors alone change nothing.
   tmpl::MessageTemplates idle;
   idle.extractors = request.extractors;
@@ -220,10 +234,14 @@ Place TransformationBuilder::PlaceOf(std::string_view field) const {
   return {Place::Owner::kFunction, std::string(rest)};
 }
 
-void TransformationBuilder::Compile(Issues& issues) const {
+std::unique_ptr<tmpl::Transformation> TransformationBuilder::Compile(Issues& issues) const {
   std::vector<tmpl::CompileError> errors;
-  if (tmpl::Transformation::Compile(config_, &errors) != nullptr) return;
-  for (const tmpl::CompileError& error : errors) Error(PlaceOf(error.field), "BadTemplate", error.message, issues);
+  std::unique_ptr<tmpl::Transformation> transformation = tmpl::Transformation::Compile(config_, &errors);
+  for (const tmpl::CompileError& error : errors) {
+    // A function's schema is told of by the function itself.
+    if (error.field != "request.input_schema") Error(PlaceOf(error.field), "BadTemplate", error.message, issues);
+  }
+  return transformation;
 }
 
 }  // namespace gloo::plugins

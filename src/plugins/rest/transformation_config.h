@@ -1,6 +1,7 @@
 // From what the user wrote to the configuration of the transformation filter, with the way back for errors.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,8 @@ class TransformationBuilder {
   const tmpl::TransformationConfig& config() const { return config_; }
   bool empty() const { return !config_.request && !config_.response; }
 
-  // Compiles the templates; mistakes of `speaker`'s places go to `issues`.
-  void Compile(Issues& issues) const;
+  // Compiles the templates; mistakes of `speaker`'s places go to `issues`. Null where there are any.
+  std::unique_ptr<tmpl::Transformation> Compile(Issues& issues) const;
 
  private:
   void BuildRequest(const RestFunction& function, const RestExtensions* route, Issues& issues);
@@ -39,6 +40,7 @@ class TransformationBuilder {
   void AddExtractor(tmpl::Extractor extractor, Place place, std::vector<tmpl::Extractor>* extractors,
                     std::vector<Place>* places);
   void Error(const Place& place, std::string_view reason, std::string message, Issues& issues) const;
+  void Warning(const Place& place, std::string_view reason, std::string message, Issues& issues) const;
   Place PlaceOf(std::string_view field) const;
 
   Place::Owner speaker_;
