@@ -71,7 +71,7 @@ TEST(Reader, ReadsAVirtualService) {
   test::CorsExtensions cors;
   ASSERT_TRUE(route.extensions(1).UnpackTo(&cors));
   EXPECT_EQ(cors.cors().allow_origin(0), "*");
-  EXPECT_EQ(spec.routes(1).event_matcher().event_type(), "order");
+  EXPECT_EQ(spec.routes(1).event_matcher().event_type().exact(), "order");
   EXPECT_EQ(spec.routes(1).multiple_destinations(0).weight(), 3u);
 }
 

@@ -23,7 +23,7 @@
 namespace gloo::state {
 namespace {
 
-constexpr int64_t kSchemaVersion = 2;
+constexpr int64_t kSchemaVersion = 3;
 constexpr char kSchema[] = R"(
   CREATE TABLE objects (
     kind INTEGER NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL,

@@ -19,7 +19,9 @@ using envoy::config::route::v3::QueryParameterMatcher;
 using envoy::config::route::v3::RouteMatch;
 
 constexpr std::string_view kEventPath = "/events";
-constexpr std::string_view kEventHeaders[] = {"ce-type", "x-event-type"};
+constexpr std::string_view kTypeHeader = "ce-type";
+// Of the first Gloo.
+constexpr std::string_view kOldTypeHeader = "x-event-type";
 
 int HexValue(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -125,9 +127,9 @@ void SetValue(const v1::ValueMatcher& value, Matcher* out, Issues& issues) {
 }
 
 // Protobuf maps have no order of their own.
-std::map<std::string, const v1::ValueMatcher*> Sorted(
-    const google::protobuf::Map<std::string, v1::ValueMatcher>& values) {
-  std::map<std::string, const v1::ValueMatcher*> sorted;
+template <typename Value>
+std::map<std::string, const Value*> Sorted(const google::protobuf::Map<std::string, Value>& values) {
+  std::map<std::string, const Value*> sorted;
   for (const auto& [name, value] : values) sorted.emplace(name, &value);
   return sorted;
 }
@@ -235,19 +237,100 @@ void AddConditions(const v1::RequestMatcher& matcher, RouteMatch* match, Issues&
   AddQuery(matcher, match, issues);
 }
 
+// As the values of attributes travel in headers: what is no visible ASCII, and `"` and `%`, is escaped.
+std::string EscapedAttribute(std::string_view value) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > ' ' && byte < 0x7f && c != '"' && c != '%') {
+      out += c;
+    } else {
+      out += {'%', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+  return out;
+}
+
+// Current path of `issues`: the attribute's field.
+void SetAttribute(const std::string& header, const v1::AttributeMatcher& value, RouteMatch* match, Issues& issues) {
+  HeaderMatcher* out = match->add_headers();
+  out->set_name(header);
+  const auto text = [&issues](const std::string& written) {
+    if (written.empty()) issues.Error("", "EmptyAttribute", "must not be empty; any: true takes every value");
+    return EscapedAttribute(written);
+  };
+  switch (value.match_case()) {
+    case v1::AttributeMatcher::kExact:
+      out->mutable_string_match()->set_exact(text(value.exact()));
+      break;
+    case v1::AttributeMatcher::kPrefix:
+      out->mutable_string_match()->set_prefix(text(value.prefix()));
+      break;
+    case v1::AttributeMatcher::kSuffix:
+      out->mutable_string_match()->set_suffix(text(value.suffix()));
+      break;
+    case v1::AttributeMatcher::kAny:
+      if (!value.any()) {
+        issues.Error("any", "BadAttribute", "must be true; an attribute that does not matter is not written");
+      }
+      out->set_present_match(true);
+      break;
+    case v1::AttributeMatcher::MATCH_NOT_SET:
+      issues.Error("", "EmptyAttribute", "says nothing; write text, prefix, suffix or any: true");
+      break;
+  }
+}
+
+void CheckAttributeName(std::string_view name, Issues& issues) {
+  const bool good = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  });
+  if (!good) {
+    issues.Error("", "BadAttribute", Cat(JsonQuote(name), " is no attribute's name; small letters and digits are"));
+  } else if (name == "type" || name == "source" || name == "subject") {
+    issues.Error("", "BadAttribute",
+                 Cat("has a field of its own; write eventMatcher.", name == "type" ? "eventType" : name));
+  } else if (name == "data") {
+    issues.Error("", "BadAttribute", "is what the event carries, not an attribute");
+  }
+}
+
+RouteMatch EventPath(const v1::EventMatcher& event) {
+  RouteMatch match;
+  match.set_path(event.path().empty() ? std::string(kEventPath) : event.path());
+  HeaderMatcher* method = match.add_headers();
+  method->set_name(":method");
+  method->mutable_string_match()->set_exact("POST");
+  return match;
+}
+
 std::vector<RouteMatch> TranslateEvent(const v1::EventMatcher& event, Issues& issues) {
-  if (event.event_type().empty()) issues.Error("eventType", "Required", "an event needs a type");
   if (!event.path().empty()) CheckPath(event.path(), "path", issues);
-  std::vector<RouteMatch> matches;
-  for (std::string_view name : kEventHeaders) {
-    RouteMatch& match = matches.emplace_back();
-    match.set_path(event.path().empty() ? std::string(kEventPath) : event.path());
-    HeaderMatcher* method = match.add_headers();
-    method->set_name(":method");
-    method->mutable_string_match()->set_exact("POST");
-    HeaderMatcher* type = match.add_headers();
-    type->set_name(std::string(name));
-    type->mutable_string_match()->set_exact(event.event_type());
+  if (!event.has_event_type()) {
+    issues.Error("eventType", "Required", "an event needs a type");
+    return {};
+  }
+  std::vector<RouteMatch> matches = {EventPath(event)};
+  const auto add = [&](std::string_view field, const std::string& header, const v1::AttributeMatcher& value) {
+    IssuePath path(issues, field);
+    SetAttribute(header, value, &matches.front(), issues);
+  };
+  add("eventType", std::string(kTypeHeader), event.event_type());
+  if (event.has_source()) add("source", "ce-source", event.source());
+  if (event.has_subject()) add("subject", "ce-subject", event.subject());
+  {
+    IssuePath path(issues, "attributes");
+    for (const auto& [name, value] : Sorted(event.attributes())) {
+      IssuePath key(issues, "", std::string_view(name));
+      CheckAttributeName(name, issues);
+      SetAttribute(name == "datacontenttype" ? "content-type" : Cat("ce-", name), *value, &matches.front(), issues);
+    }
+  }
+  if (!event.has_source() && !event.has_subject() && event.attributes().empty()) {
+    RouteMatch old = matches.front();
+    old.mutable_headers(1)->set_name(std::string(kOldTypeHeader));
+    matches.push_back(std::move(old));
   }
   return matches;
 }
@@ -275,7 +358,12 @@ Coverage::Conditions ConditionsOf(const RouteMatch& match) {
         continue;
       }
     }
-    out.rest.insert(Serialize(header));
+    std::string condition = Serialize(header);
+    if (header.has_string_match() && !header.invert_match() && !header.string_match().ignore_case() &&
+        !header.string_match().has_safe_regex()) {
+      out.texts.emplace(condition, header);
+    }
+    out.rest.insert(std::move(condition));
     // Whatever the value must be, the header is there.
     if (!header.has_present_match()) {
       HeaderMatcher present;
@@ -337,6 +425,22 @@ Coverage::Taken Coverage::Of(const RouteMatch& match) {
   return out;
 }
 
+// What is `narrow`, or begins or ends like that, begins or ends like `wide`.
+bool Coverage::Includes(const HeaderMatcher& narrow, const HeaderMatcher& wide) {
+  if (narrow.name() != wide.name()) return false;
+  const auto& few = narrow.string_match();
+  const auto& many = wide.string_match();
+  if (many.has_prefix()) {
+    const std::string_view begin = few.has_exact() ? few.exact() : few.prefix();
+    return begin.starts_with(many.prefix());
+  }
+  if (many.has_suffix()) {
+    const std::string_view end = few.has_exact() ? few.exact() : few.suffix();
+    return end.ends_with(many.suffix());
+  }
+  return false;
+}
+
 bool Coverage::Includes(const Conditions* narrow, const Conditions* wide) {
   if (wide == nullptr) return true;
   if (narrow == nullptr) return false;
@@ -344,8 +448,12 @@ bool Coverage::Includes(const Conditions* narrow, const Conditions* wide) {
                                                                        narrow->verbs.begin(), narrow->verbs.end()))) {
     return false;
   }
-  return std::all_of(wide->rest.begin(), wide->rest.end(), [narrow](const std::string& condition) {
-    return narrow->rest.contains(condition) || narrow->implied.contains(condition);
+  return std::all_of(wide->rest.begin(), wide->rest.end(), [narrow, wide](const std::string& condition) {
+    if (narrow->rest.contains(condition) || narrow->implied.contains(condition)) return true;
+    const auto text = wide->texts.find(condition);
+    return text != wide->texts.end() && std::any_of(narrow->texts.begin(), narrow->texts.end(), [&](const auto& own) {
+             return Includes(own.second, text->second);
+           });
   });
 }
 

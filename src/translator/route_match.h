@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -18,7 +19,8 @@
 
 namespace gloo::translator {
 
-// One match for a request matcher, two for an event (a header each). Current path of `issues`: the route.
+// One match for a request matcher; for an event one of CloudEvents and, where only the type matters, one of the first
+// Gloo's header. Current path of `issues`: the route.
 // A condition that is wrong is left out after an error, so that what remains takes at least the requests that were
 // meant: for an answer that says so. Empty where not even the path is known, or the event.
 std::vector<envoy::config::route::v3::RouteMatch> TranslateMatcher(const v1::Route& route, Issues& issues);
@@ -34,6 +36,8 @@ class Coverage {
     std::set<std::string> rest;
     // What follows from the rest: where a value is asked for, there is one.
     std::set<std::string> implied;
+    // Those of the rest that compare the text of a header, by their bytes.
+    std::map<std::string, envoy::config::route::v3::HeaderMatcher> texts;
   };
   // What a match takes.
   struct Taken {
@@ -58,6 +62,8 @@ class Coverage {
   using ByPath = absl::flat_hash_map<std::string_view, absl::InlinedVector<Earlier, 1>>;
 
   // Who meets `narrow` meets `wide`.
+  static bool Includes(const envoy::config::route::v3::HeaderMatcher& narrow,
+                       const envoy::config::route::v3::HeaderMatcher& wide);
   static bool Includes(const Conditions* narrow, const Conditions* wide);
 
   ByPath prefixes_;

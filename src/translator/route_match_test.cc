@@ -66,12 +66,56 @@ TEST(RouteMatchTest, AnEmptyValueIsPresence) {
 
 TEST(RouteMatchTest, AnEventIsTwoHeaders) {
   Issues issues;
-  auto matches = TranslateMatcher(Route("event_matcher { event_type: 't' }"), issues);
+  auto matches = TranslateMatcher(Route("event_matcher { event_type { exact: 't' } }"), issues);
   ASSERT_EQ(matches.size(), 2u);
   EXPECT_EQ(matches[0].path(), "/events");
   EXPECT_EQ(matches[0].headers(0).string_match().exact(), "POST");
   EXPECT_EQ(matches[0].headers(1).name(), "ce-type");
   EXPECT_EQ(matches[1].headers(1).name(), "x-event-type");
+}
+
+TEST(RouteMatchTest, TheAttributesOfAnEventAreHeaders) {
+  Issues issues;
+  auto matches = TranslateMatcher(
+      Route("event_matcher { event_type { prefix: 'com.' } source { suffix: '/x y' } subject { any: true } "
+            "attributes { key: 'tenant' value { exact: 'a%' } } "
+            "attributes { key: 'datacontenttype' value { exact: 'text/xml' } } path: '/in' }"),
+      issues);
+  EXPECT_TRUE(issues.empty());
+  ASSERT_EQ(matches.size(), 1u);
+  const RouteMatch& match = matches[0];
+  EXPECT_EQ(match.path(), "/in");
+  ASSERT_EQ(match.headers_size(), 6);
+  EXPECT_EQ(match.headers(1).string_match().prefix(), "com.");
+  EXPECT_EQ(match.headers(2).name(), "ce-source");
+  EXPECT_EQ(match.headers(2).string_match().suffix(), "/x%20y");
+  EXPECT_EQ(match.headers(3).name(), "ce-subject");
+  EXPECT_TRUE(match.headers(3).present_match());
+  EXPECT_EQ(match.headers(4).name(), "content-type");
+  EXPECT_EQ(match.headers(5).name(), "ce-tenant");
+  EXPECT_EQ(match.headers(5).string_match().exact(), "a%25");
+}
+
+TEST(RouteMatchTest, AttributesThatCannotMatchAreWrong) {
+  auto with = [](const std::string& more) {
+    return Mistakes("event_matcher { event_type { any: true } " + more + " }");
+  };
+  EXPECT_THAT(Mistakes("event_matcher { event_type { exact: '' } }"),
+              ElementsAre("error: eventMatcher.eventType: must not be empty; any: true takes every value "
+                          "(EmptyAttribute)"));
+  EXPECT_THAT(with("source {}"),
+              ElementsAre("error: eventMatcher.source: says nothing; write text, prefix, suffix or any: true "
+                          "(EmptyAttribute)"));
+  EXPECT_THAT(with("subject { any: false }"),
+              ElementsAre("error: eventMatcher.subject.any: must be true; an attribute that does not matter is not "
+                          "written (BadAttribute)"));
+  EXPECT_THAT(
+      with("attributes { key: 'Tenant' value { exact: 'a' } }"),
+      ElementsAre("error: eventMatcher.attributes[\"Tenant\"]: \"Tenant\" is no attribute's name; small letters and "
+                  "digits are (BadAttribute)"));
+  EXPECT_THAT(with("attributes { key: 'type' value { exact: 'a' } }"),
+              ElementsAre(HasSubstr("write eventMatcher.eventType (BadAttribute)")));
+  EXPECT_THAT(with("attributes { key: 'data' value { exact: 'a' } }"), ElementsAre(HasSubstr("not an attribute")));
 }
 
 TEST(RouteMatchTest, SaysWhatIsWrong) {
@@ -107,7 +151,7 @@ TEST(RouteMatchTest, AWrongConditionIsLeftOutAndTheRestKept) {
   EXPECT_EQ(kept[0].headers_size(), 0);
   Mistakes("request_matcher { path_regex: '([' verbs: 'GET' }", &kept);
   EXPECT_TRUE(kept.empty());
-  Mistakes("event_matcher { event_type: 't' path: 'x' }", &kept);
+  Mistakes("event_matcher { event_type { exact: 't' } path: 'x' }", &kept);
   EXPECT_TRUE(kept.empty());
 }
 
@@ -173,6 +217,24 @@ TEST(CoverageTest, WhoeverAsksForLessTakesAll) {
   EXPECT_TRUE(covered("query_params { key: 'q' value { present: true } }", "path_prefix: '/' " + query));
 }
 
+TEST(CoverageTest, ABroaderTextTakesAll) {
+  auto covered = [](const std::string& earlier, const std::string& later) {
+    Matches coverage;
+    coverage.Add(One("event_matcher { event_type { " + earlier + " } source { any: true } }"), 0);
+    return coverage.CoveredBy(One("event_matcher { event_type { " + later + " } source { exact: 's' } }")).has_value();
+  };
+  EXPECT_TRUE(covered("any: true", "exact: 'com.a'"));
+  EXPECT_TRUE(covered("prefix: 'com.'", "exact: 'com.a'"));
+  EXPECT_TRUE(covered("prefix: 'com.'", "prefix: 'com.a'"));
+  EXPECT_TRUE(covered("suffix: '.a'", "exact: 'com.a'"));
+  EXPECT_TRUE(covered("suffix: 'a'", "suffix: '.a'"));
+  EXPECT_FALSE(covered("prefix: 'com.a'", "prefix: 'com.'"));
+  EXPECT_FALSE(covered("prefix: 'com.'", "suffix: 'com.'"));
+  EXPECT_FALSE(covered("suffix: '.a'", "prefix: '.a'"));
+  EXPECT_FALSE(covered("exact: 'com.a'", "exact: 'com.b'"));
+  EXPECT_FALSE(covered("exact: 'com.a'", "any: true"));
+}
+
 TEST(RouteMatchTest, APathThatNoRequestHasIsAWarning) {
   for (const char* path : {"/x//y", "/x/../y", "/x/./y", "/h%2fi", "/a b", "/h%5Ci", "/caf\xc3\xa9", "/a<b", "/{id}",
                            "/a%41", "/a%7Eb", "/x/%2e%2E/y", "/a%00", "/x///"}) {
@@ -186,7 +248,8 @@ TEST(RouteMatchTest, APathThatNoRequestHasIsAWarning) {
   }
   // Only as a whole: a longer path may begin so.
   EXPECT_THAT(Mistakes("request_matcher { path_exact: '/x/.' }"), ElementsAre(HasSubstr("(PathNeverSeen)")));
-  EXPECT_THAT(Mistakes("event_matcher { event_type: 't' path: '/x/..' }"), ElementsAre(HasSubstr("(PathNeverSeen)")));
+  EXPECT_THAT(Mistakes("event_matcher { event_type { exact: 't' } path: '/x/..' }"),
+              ElementsAre(HasSubstr("(PathNeverSeen)")));
   EXPECT_THAT(Mistakes("request_matcher { path_prefix: '/x/.' }"), ElementsAre());
   EXPECT_THAT(
       Mistakes("request_matcher { path_prefix: '/{id}' }"),

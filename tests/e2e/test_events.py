@@ -66,6 +66,20 @@ def test_an_event_type_with_special_characters_is_taken_literally(gloo, echo, na
     assert gloo.post(host, "/events", headers={"ce-type": "axbc1"}).status == 404
 
 
+def test_an_event_is_matched_by_its_attributes(gloo, echo, name, served):
+    matcher = {"eventType": {"prefix": "com."}, "source": {"suffix": "/pets"}, "subject": {"any": True},
+               "attributes": {"tenant": "a b"}}
+    gloo.config.write(f"{name}.yaml", virtual_service(name, f"{name}.test", [{"eventMatcher": matcher, **to("events-echo")}]))
+    host = f"{name}.test"
+    good = {"ce-specversion": "1.0", "ce-id": "1", "ce-type": "com.a", "ce-source": "/shop/pets", "ce-subject": "rex",
+            "ce-tenant": "a%20b"}
+    gloo.wait_answer(host, "/events", lambda r: r.status == 200, method="POST", headers=good)
+    for wrong in ({"ce-type": "org.a"}, {"ce-source": "/shop/cats"}, {"ce-subject": None}, {"ce-tenant": "a"},
+                  {"ce-type": None, "x-event-type": "com.a"}):
+        headers = {k: v for k, v in {**good, **wrong}.items() if v is not None}
+        assert gloo.post(host, "/events", headers=headers).status == 404, wrong
+
+
 def test_an_event_matcher_needs_a_type(gloo, name, served):
     gloo.config.write(f"{name}.yaml", virtual_service(name, f"{name}.test", [{"eventMatcher": {}, **to("events-echo")}]))
     status = gloo.wait_state("VirtualService", name, "REJECTED")
