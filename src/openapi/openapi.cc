@@ -118,6 +118,10 @@ void Reader::ReadServer(const At& root, const std::string& location) {
     common_.server = *out_.server;
     return;
   }
+  if (url.find("://") != std::string::npos) {
+    documents_.Warning(root.Child(common_.swagger ? "host" : "servers"), "BadServer",
+                       StrCat("\"", url, "\" is no URL of http or https with a host"));
+  }
   // Of an upstream that is there already, the path is all that is needed.
   if (url.starts_with('/') && url.size() > 1) common_.server.base_path = url;
   while (common_.server.base_path.ends_with('/')) common_.server.base_path.pop_back();
@@ -229,7 +233,10 @@ std::optional<Server> ParseServer(std::string_view url) {
     host = host.substr(0, colon);
   }
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (host.empty() || host.find('@') != std::string_view::npos) return std::nullopt;
+  const bool is_host = std::all_of(host.begin(), host.end(), [](char c) {
+    return absl::ascii_isalnum(c) || c == '-' || c == '.' || c == '_' || c == ':';
+  });
+  if (host.empty() || !is_host) return std::nullopt;
   server.host = host;
   return server;
 }

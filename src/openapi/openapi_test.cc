@@ -255,6 +255,11 @@ TEST(OpenApi, Servers) {
   EXPECT_FALSE(ParseServer("ftp://a").has_value());
   EXPECT_FALSE(ParseServer("http://a:99999").has_value());
   EXPECT_FALSE(ParseServer("http://user@a").has_value());
+  EXPECT_FALSE(ParseServer("http://a\nb").has_value());
+  EXPECT_FALSE(ParseServer("http://{host}/").has_value());
+  EXPECT_THAT(ReadText("openapi: 3.0.0\nservers: [{url: 'ws://a'}]\npaths: {/a: {get: {}}}\n").issues,
+              ElementsAre("api.yaml:2:10: warning: #/servers: \"ws://a\" is no URL of http or https with a host "
+                          "(BadServer)"));
   EXPECT_EQ(ParseServer("http://[::1]:8080/a/?x")->host, "::1");
   EXPECT_EQ(ParseServer("http://[::1]:8080/a/?x")->base_path, "/a");
   EXPECT_EQ(ParseServer("https://a.b")->port, 443);
