@@ -99,6 +99,13 @@ bool envoy_dynamic_module_callback_http_get_headers(abi::EnvoyFilterPtr filter, 
 bool envoy_dynamic_module_callback_http_set_header(abi::EnvoyFilterPtr filter, abi::HeaderType type,
                                                    abi::ModuleBuffer key, abi::ModuleBuffer value);
 
+// Makes the namespace where it is not there.
+void envoy_dynamic_module_callback_http_set_dynamic_metadata_string(abi::EnvoyFilterPtr filter,
+                                                                    abi::ModuleBuffer name_space, abi::ModuleBuffer key,
+                                                                    abi::ModuleBuffer value);
+// The route is chosen anew when somebody next asks for it; the filters of the stream stay those that it has.
+void envoy_dynamic_module_callback_http_clear_route_cache(abi::EnvoyFilterPtr filter);
+
 size_t envoy_dynamic_module_callback_http_get_body_chunks_size(abi::EnvoyFilterPtr filter, abi::BodyType type);
 bool envoy_dynamic_module_callback_http_get_body_chunks(abi::EnvoyFilterPtr filter, abi::BodyType type,
                                                         abi::EnvoyBuffer* chunks);

@@ -245,6 +245,16 @@ bool envoy_dynamic_module_callback_http_drain_body(abi::EnvoyFilterPtr filter, a
   return true;
 }
 
+void envoy_dynamic_module_callback_http_set_dynamic_metadata_string(abi::EnvoyFilterPtr filter,
+                                                                    abi::ModuleBuffer name_space, abi::ModuleBuffer key,
+                                                                    abi::ModuleBuffer value) {
+  Stream(filter)->metadata[std::string(View(name_space)) + " " + std::string(View(key))] = View(value);
+}
+
+void envoy_dynamic_module_callback_http_clear_route_cache(abi::EnvoyFilterPtr filter) {
+  ++Stream(filter)->routes_cleared;
+}
+
 void envoy_dynamic_module_callback_http_send_response(abi::EnvoyFilterPtr filter, uint32_t status,
                                                       abi::ModuleHttpHeader* headers, size_t header_count,
                                                       abi::ModuleBuffer body, abi::ModuleBuffer details) {

@@ -111,6 +111,9 @@ class FakeStream {
     bool operator==(const Reply&) const = default;
   };
   std::optional<Reply> reply;
+  // `NAMESPACE KEY`.
+  std::map<std::string, std::string> metadata;
+  int routes_cleared = 0;
 
   FakeFilterConfig* const config;
   const abi::ModuleRouteConfigPtr route;

@@ -5,6 +5,7 @@
 
 #include "filters/abi.h"
 #include "filters/domain_table.h"
+#include "filters/event_filter.h"
 #include "filters/scope_key.h"
 #include "filters/transformation_filter.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::string_view kScopeName = "gloo.scope";
 constexpr std::string_view kDomainsName = "gloo.domains";
+constexpr std::string_view kEventsName = "gloo.events";
 constexpr std::string_view kTransformationName = "gloo.transformation";
 
 void LogError(std::string_view what, std::string_view error) {
@@ -21,18 +23,19 @@ void LogError(std::string_view what, std::string_view error) {
   envoy_dynamic_module_callback_log(abi::LogLevel::kError, text);
 }
 
-// What stands behind a ModuleFilterConfigPtr: one of the two filters.
+// What stands behind a ModuleFilterConfigPtr: one of the filters.
 struct FilterConfig {
   std::unique_ptr<DomainTables::Publication> domains;
+  std::unique_ptr<EventFilterConfig> events;
   std::unique_ptr<TransformationFilterConfig> transformation;
 };
 
 // Streams of gloo.domains have no state: all of them are this object.
 const char kNoFilter = 0;
 
-TransformationFilter* Filter(abi::ModuleFilterPtr filter) {
+StreamFilter* Filter(abi::ModuleFilterPtr filter) {
   if (filter == &kNoFilter) return nullptr;
-  return static_cast<TransformationFilter*>(const_cast<void*>(filter));
+  return static_cast<StreamFilter*>(const_cast<void*>(filter));
 }
 
 std::unique_ptr<FilterConfig> MakeFilterConfig(abi::EnvoyFilterConfigPtr envoy, std::string_view name,
@@ -49,11 +52,15 @@ std::unique_ptr<FilterConfig> MakeFilterConfig(abi::EnvoyFilterConfigPtr envoy, 
     result->domains = std::make_unique<DomainTables::Publication>(slot, std::move(table));
     return result;
   }
+  if (name == kEventsName) {
+    result->events = EventFilterConfig::Make(envoy);
+    return result;
+  }
   if (name == kTransformationName) {
     result->transformation = TransformationFilterConfig::Make(envoy);
     return result;
   }
-  LogError(name, "unknown filter; this module has gloo.domains and gloo.transformation");
+  LogError(name, "unknown filter; this module has gloo.domains, gloo.events and gloo.transformation");
   return nullptr;
 }
 
@@ -103,71 +110,79 @@ void envoy_dynamic_module_on_http_filter_config_destroy(abi::ModuleFilterConfigP
 
 abi::ModuleRouteConfigPtr envoy_dynamic_module_on_http_filter_per_route_config_new(abi::EnvoyBuffer name,
                                                                                    abi::EnvoyBuffer config) {
-  if (name.view() != kTransformationName) {
-    LogError(name.view(), "unknown per-route configuration; this module has gloo.transformation");
-    return nullptr;
-  }
   std::string error;
-  std::unique_ptr<TransformationRouteConfig> route = TransformationRouteConfig::Parse(config.view(), &error);
-  if (route == nullptr) LogError(kTransformationName, error);
+  std::unique_ptr<RouteConfig> route;
+  if (name.view() == kTransformationName) {
+    route = TransformationRouteConfig::Parse(config.view(), &error);
+  } else if (name.view() == kEventsName) {
+    route = EventRouteConfig::Parse(config.view(), &error);
+  } else {
+    error = "unknown per-route configuration; this module has gloo.events and gloo.transformation";
+  }
+  if (route == nullptr) LogError(name.view(), error);
   return route.release();
 }
 
 void envoy_dynamic_module_on_http_filter_per_route_config_destroy(abi::ModuleRouteConfigPtr config) {
-  delete static_cast<const TransformationRouteConfig*>(config);
+  delete static_cast<const RouteConfig*>(config);
 }
 
 // ---- HTTP filter: streams
 
 abi::ModuleFilterPtr envoy_dynamic_module_on_http_filter_new(abi::ModuleFilterConfigPtr config,
                                                              abi::EnvoyFilterPtr envoy) {
-  const TransformationFilterConfig* transformation = static_cast<const FilterConfig*>(config)->transformation.get();
-  if (transformation == nullptr) return &kNoFilter;
-  return std::make_unique<TransformationFilter>(transformation, envoy).release();
+  const auto* filter = static_cast<const FilterConfig*>(config);
+  std::unique_ptr<StreamFilter> stream;
+  if (filter->events != nullptr) stream = std::make_unique<EventFilter>(filter->events.get(), envoy);
+  if (filter->transformation != nullptr) {
+    stream = std::make_unique<TransformationFilter>(filter->transformation.get(), envoy);
+  }
+  if (stream == nullptr) return &kNoFilter;
+  return stream.release();
 }
 
 void envoy_dynamic_module_on_http_filter_destroy(abi::ModuleFilterPtr filter) { delete Filter(filter); }
 
 abi::HeadersStatus envoy_dynamic_module_on_http_filter_request_headers(abi::EnvoyFilterPtr, abi::ModuleFilterPtr filter,
                                                                        bool end_of_stream) {
-  TransformationFilter* const stream = Filter(filter);
+  StreamFilter* const stream = Filter(filter);
   return stream == nullptr ? abi::HeadersStatus::kContinue : stream->OnRequestHeaders(end_of_stream);
 }
 
 abi::BodyStatus envoy_dynamic_module_on_http_filter_request_body(abi::EnvoyFilterPtr, abi::ModuleFilterPtr filter,
                                                                  bool end_of_stream) {
-  TransformationFilter* const stream = Filter(filter);
+  StreamFilter* const stream = Filter(filter);
   return stream == nullptr ? abi::BodyStatus::kContinue : stream->OnRequestBody(end_of_stream);
 }
 
 abi::TrailersStatus envoy_dynamic_module_on_http_filter_request_trailers(abi::EnvoyFilterPtr,
                                                                          abi::ModuleFilterPtr filter) {
-  TransformationFilter* const stream = Filter(filter);
+  StreamFilter* const stream = Filter(filter);
   return stream == nullptr ? abi::TrailersStatus::kContinue : stream->OnRequestTrailers();
 }
 
 abi::HeadersStatus envoy_dynamic_module_on_http_filter_response_headers(abi::EnvoyFilterPtr,
                                                                         abi::ModuleFilterPtr filter,
                                                                         bool end_of_stream) {
-  TransformationFilter* const stream = Filter(filter);
+  StreamFilter* const stream = Filter(filter);
   return stream == nullptr ? abi::HeadersStatus::kContinue : stream->OnResponseHeaders(end_of_stream);
 }
 
 abi::BodyStatus envoy_dynamic_module_on_http_filter_response_body(abi::EnvoyFilterPtr, abi::ModuleFilterPtr filter,
                                                                   bool end_of_stream) {
-  TransformationFilter* const stream = Filter(filter);
+  StreamFilter* const stream = Filter(filter);
   return stream == nullptr ? abi::BodyStatus::kContinue : stream->OnResponseBody(end_of_stream);
 }
 
 abi::TrailersStatus envoy_dynamic_module_on_http_filter_response_trailers(abi::EnvoyFilterPtr,
                                                                           abi::ModuleFilterPtr filter) {
-  TransformationFilter* const stream = Filter(filter);
+  StreamFilter* const stream = Filter(filter);
   return stream == nullptr ? abi::TrailersStatus::kContinue : stream->OnResponseTrailers();
 }
 
 abi::LocalReplyStatus envoy_dynamic_module_on_http_filter_local_reply(abi::EnvoyFilterPtr, abi::ModuleFilterPtr filter,
                                                                       uint32_t, abi::EnvoyBuffer, bool) {
-  if (TransformationFilter* const stream = Filter(filter); stream != nullptr) stream->OnLocalReply();
+  if (StreamFilter* const stream = Filter(filter); stream != nullptr) stream->OnLocalReply();
   return abi::LocalReplyStatus::kContinue;
 }
 

@@ -1,10 +1,11 @@
 #include "filters/transformation_filter.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <utility>
 #include <vector>
+
+#include "filters/envoy_body.h"
 
 namespace gloo::filters {
 namespace {
@@ -93,24 +94,6 @@ std::optional<size_t> DefineCounter(abi::EnvoyFilterConfigPtr envoy, std::string
   return id;
 }
 
-// Moves what has come out of Envoy's buffer. False, with nothing taken, when `body` would pass `limit`.
-bool TakeReceived(abi::EnvoyFilterPtr envoy, BodyType type, size_t limit, std::string* body) {
-  const size_t count = envoy_dynamic_module_callback_http_get_body_chunks_size(envoy, type);
-  if (count == 0) return true;
-  std::array<EnvoyBuffer, 16> few;
-  std::vector<EnvoyBuffer> many(count > few.size() ? count : 0);
-  EnvoyBuffer* const chunks = many.empty() ? few.data() : many.data();
-  if (!envoy_dynamic_module_callback_http_get_body_chunks(envoy, type, chunks)) return true;
-  size_t size = 0;
-  for (size_t i = 0; i < count; ++i) size += chunks[i].size;
-  if (size > limit - std::min(limit, body->size())) return false;
-  // Mostly the first piece is all of it.
-  if (body->empty()) body->reserve(size);
-  for (size_t i = 0; i < count; ++i) body->append(chunks[i].view());
-  envoy_dynamic_module_callback_http_drain_body(envoy, type, size);
-  return true;
-}
-
 }  // namespace
 
 std::unique_ptr<TransformationFilterConfig> TransformationFilterConfig::Make(abi::EnvoyFilterConfigPtr envoy) {
@@ -137,9 +120,10 @@ std::unique_ptr<TransformationRouteConfig> TransformationRouteConfig::Parse(std:
 }
 
 HeadersStatus TransformationFilter::OnRequestHeaders(bool end_of_stream) {
-  const auto* route = static_cast<const TransformationRouteConfig*>(
-      envoy_dynamic_module_callback_get_most_specific_route_config(envoy_));
-  if (route == nullptr) return HeadersStatus::kContinue;
+  const auto* config =
+      static_cast<const RouteConfig*>(envoy_dynamic_module_callback_get_most_specific_route_config(envoy_));
+  if (config == nullptr) return HeadersStatus::kContinue;
+  const auto* route = static_cast<const TransformationRouteConfig*>(config);
   const Headers headers(envoy_, HeaderType::kRequest);
   const std::string_view method = headers.Get(":method").value_or("");
   // Tunnels carry messages of their own, which no template can read; Envoy lets them in only where a route allows them.

@@ -9,6 +9,7 @@
 
 #include "filters/abi.h"
 #include "filters/headers.h"
+#include "filters/stream_filter.h"
 #include "template/transformation.h"
 
 namespace gloo::filters {
@@ -26,7 +27,7 @@ struct TransformationFilterConfig {
 };
 
 // The configuration of a route. Streams share the transformation, so the route may go away while they last.
-class TransformationRouteConfig {
+class TransformationRouteConfig : public RouteConfig {
  public:
   // Null on a mistake; `error` names all of them.
   static std::unique_ptr<TransformationRouteConfig> Parse(std::string_view json, std::string* error);
@@ -41,19 +42,19 @@ class TransformationRouteConfig {
 
 // One stream. Envoy may destroy the stream inside the callback that answers it, so after Fail() nothing of this object
 // is touched.
-class TransformationFilter {
+class TransformationFilter : public StreamFilter {
  public:
   TransformationFilter(const TransformationFilterConfig* config, abi::EnvoyFilterPtr envoy)
       : config_(config), envoy_(envoy) {}
 
-  abi::HeadersStatus OnRequestHeaders(bool end_of_stream);
-  abi::BodyStatus OnRequestBody(bool end_of_stream) { return OnBody(Direction::kRequest, end_of_stream); }
-  abi::TrailersStatus OnRequestTrailers() { return OnTrailers(Direction::kRequest); }
-  abi::HeadersStatus OnResponseHeaders(bool end_of_stream);
-  abi::BodyStatus OnResponseBody(bool end_of_stream) { return OnBody(Direction::kResponse, end_of_stream); }
-  abi::TrailersStatus OnResponseTrailers() { return OnTrailers(Direction::kResponse); }
+  abi::HeadersStatus OnRequestHeaders(bool end_of_stream) override;
+  abi::BodyStatus OnRequestBody(bool end_of_stream) override { return OnBody(Direction::kRequest, end_of_stream); }
+  abi::TrailersStatus OnRequestTrailers() override { return OnTrailers(Direction::kRequest); }
+  abi::HeadersStatus OnResponseHeaders(bool end_of_stream) override;
+  abi::BodyStatus OnResponseBody(bool end_of_stream) override { return OnBody(Direction::kResponse, end_of_stream); }
+  abi::TrailersStatus OnResponseTrailers() override { return OnTrailers(Direction::kResponse); }
   // Somebody answers instead of the upstream: that answer is not ours to transform.
-  void OnLocalReply();
+  void OnLocalReply() override;
 
  private:
   enum class Direction { kRequest, kResponse };

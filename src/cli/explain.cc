@@ -242,9 +242,23 @@ class Explanation {
     int found = 0;
     for (; found < routes.size(); ++found) {
       const std::string why = WhyNot(routes[found].match(), request_);
-      if (why.empty()) break;
+      if (why.empty()) {
+        const absl::StatusOr<EventReading> event = ReadEvent(routes[found], &request_);
+        if (!event.ok()) return context_.Fail(kFoundErrors, std::string(event.status().message()));
+        if (!event->error.empty()) {
+          Line("answer", StrCat("400: bad request: ", event->error));
+          return kFoundErrors;
+        }
+        if (!event->read) break;
+        // The route is chosen anew.
+        misses.clear();
+        found = -1;
+        continue;
+      }
+      // What stands before routes of events is no route of the user's.
+      if (routes[found].has_direct_response() && routes[found].match().dynamic_metadata_size() > 0) continue;
       std::string miss = StrCat(RouteTitle(indices[found]), ": ", why);
-      // The two routes that Envoy has for an event mostly say the same.
+      // The routes that Envoy has for an event mostly say the same.
       if (misses.empty() || misses.back() != miss) misses.push_back(std::move(miss));
     }
     const size_t skipped = options_.all || misses.size() <= kShownMisses ? 0 : misses.size() - kShownMisses;

@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "base/strings.h"
 #include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
+#include "template/events.h"
 #include "template/transformation.h"
 #include "translator/names.h"
 
@@ -44,9 +45,10 @@ Headers HeadersOf(const Request& request) {
   return headers;
 }
 
-// The JSON of the transformation that the route, or its part, gives to the filter; empty where there is none.
-absl::StatusOr<std::string> TransformationOf(const Route& route, const WeightedCluster::ClusterWeight* part) {
-  const std::string name(translator::kTransformation);
+// The JSON that the route, or its part, gives to a filter of ours; empty where there is none.
+absl::StatusOr<std::string> SettingsOf(std::string_view filter, const Route& route,
+                                       const WeightedCluster::ClusterWeight* part) {
+  const std::string name(filter);
   const google::protobuf::Any* any = nullptr;
   if (part != nullptr) {
     if (const auto found = part->typed_per_filter_config().find(name); found != part->typed_per_filter_config().end()) {
@@ -62,7 +64,7 @@ absl::StatusOr<std::string> TransformationOf(const Route& route, const WeightedC
   DynamicModuleFilterPerRoute config;
   google::protobuf::StringValue text;
   if (!any->UnpackTo(&config) || !config.filter_config().UnpackTo(&text)) {
-    return absl::InternalError("the route's transformation is not in the form that the filter takes");
+    return absl::InternalError(StrCat("the settings of ", filter, " are not in the form that it takes"));
   }
   return text.value();
 }
@@ -103,13 +105,47 @@ void RewritePath(const Route& route, std::string* path) {
 
 }  // namespace
 
+absl::StatusOr<EventReading> ReadEvent(const Route& route, Request* request) {
+  const absl::StatusOr<std::string> json = SettingsOf(translator::kEvents, route, nullptr);
+  if (!json.ok()) return json.status();
+  EventReading out;
+  if (json->empty() || !request->event.empty()) return out;
+  tmpl::EventsConfig config;
+  std::string mistake;
+  if (!tmpl::FromJson(*json, &config, &mistake)) return absl::InternalError(mistake);
+  const auto is_claim = [](const auto& header) {
+    return header.first.rfind("ce-", 0) == 0 || header.first == "x-event-type";
+  };
+  const tmpl::EventMode mode = tmpl::EventModeOf(request->Header("content-type").value_or(""));
+  if (mode == tmpl::EventMode::kNone) {
+    std::vector<std::pair<std::string_view, std::string_view>> attributes;
+    for (const auto& [name, value] : request->headers) {
+      if (name.rfind("ce-", 0) == 0) attributes.emplace_back(std::string_view(name).substr(3), value);
+    }
+    if (!attributes.empty() || !request->Header("x-event-type")) out.error = tmpl::CheckEventHeaders(attributes);
+    if (!out.error.empty()) out.error = StrCat("the event: ", out.error);
+    return out;
+  }
+  if (mode == tmpl::EventMode::kUnknown) {
+    out.error = "events are read as application/cloudevents+json and application/cloudevents-batch+json";
+    return out;
+  }
+  const tmpl::EventOutcome outcome = tmpl::ReadEvents(mode, request->body, config);
+  out.error = outcome.error;
+  if (!out.error.empty()) return out;
+  std::erase_if(request->headers, is_claim);
+  request->event = {{"mode", mode == tmpl::EventMode::kBatched ? "batched" : "structured"}, {"match", outcome.match}};
+  out.read = true;
+  return out;
+}
+
 absl::StatusOr<Rendered> Render(const Route& route, const WeightedCluster::ClusterWeight* part,
                                 const Request& request) {
   Rendered rendered;
   Headers headers = HeadersOf(request);
   rendered.body = request.body;
 
-  absl::StatusOr<std::string> json = TransformationOf(route, part);
+  absl::StatusOr<std::string> json = SettingsOf(translator::kTransformation, route, part);
   if (!json.ok()) return json.status();
   if (!json->empty()) {
     tmpl::TransformationConfig config;

@@ -28,6 +28,14 @@ struct Rendered {
   std::vector<std::string> needed_fields;
 };
 
+// What the event filter does with a request for which `route` was found: `read`, that the route is to be chosen anew;
+// else `error`, why the answer is 400, or nothing.
+struct EventReading {
+  bool read = false;
+  std::string error;
+};
+absl::StatusOr<EventReading> ReadEvent(const envoy::config::route::v3::Route& route, Request* request);
+
 // `part` is the destination of a weighted route, or null. Fails where the configuration of the transformation cannot
 // be read, which is a mistake of ours.
 absl::StatusOr<Rendered> Render(const envoy::config::route::v3::Route& route,

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "base/strings.h"
+#include "translator/names.h"
 
 namespace gloo::cli {
 namespace {
@@ -122,6 +123,16 @@ std::string WhyNotQuery(const QueryParameterMatcher& matcher, const Request& req
   return why.empty() ? "" : StrCat(title, " ", Quote(*value), why);
 }
 
+// Only the event filter writes metadata that routes match.
+std::string WhyNotEvent(const envoy::type::matcher::v3::MetadataMatcher& matcher, const Request& request) {
+  if (matcher.filter() != translator::kEvents || matcher.path_size() != 1) return StrCat("metadata", kOnlyEnvoy);
+  const auto found = request.event.find(matcher.path(0).key());
+  const bool matches = found != request.event.end() &&
+                       (!matcher.value().has_string_match() || matcher.value().string_match().exact() == found->second);
+  if (matches != matcher.invert()) return "";
+  return request.event.empty() ? "no event is in the body" : "the event in the body is another one";
+}
+
 std::string WhyNotPath(const RouteMatch& match, std::string_view path) {
   const bool any_case = match.has_case_sensitive() && !match.case_sensitive().value();
   const std::string title = StrCat("path ", Quote(path));
@@ -166,6 +177,9 @@ std::string WhyNot(const RouteMatch& match, const Request& request) {
   }
   for (const QueryParameterMatcher& query : match.query_parameters()) {
     if (std::string why = WhyNotQuery(query, request); !why.empty()) return why;
+  }
+  for (const auto& metadata : match.dynamic_metadata()) {
+    if (std::string why = WhyNotEvent(metadata, request); !why.empty()) return why;
   }
   return "";
 }

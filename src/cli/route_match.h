@@ -2,6 +2,7 @@
 // Knows the matchers that the translator writes.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ struct Request {
   // Lower-case names, in the order sent.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  // What the event filter has found.
+  std::map<std::string, std::string> event;
 
   // The values of a header, joined by commas as Envoy does; pseudo headers included. Nullopt where it is not there.
   std::optional<std::string> Header(std::string_view name) const;

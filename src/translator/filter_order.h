@@ -9,6 +9,8 @@ namespace gloo::translator {
 enum class FilterSlot {
   // Before everything that asks for the route.
   kOnDemand,
+  // Before everything that acts by the route: it may choose another one.
+  kEvents,
   // After everything that decides on the client's request as sent, before the request leaves: it rewrites path,
   // headers and body.
   kTransformation,
@@ -29,6 +31,9 @@ inline constexpr FilterOrderRow kFilterOrder[] = {
      "Only in roles with `onDemand`, where the others are enabled from the start: a request that sends its body "
      "meanwhile "
      "stays in the chain that it has."},
+    {FilterSlot::kEvents, "gloo.events",
+     "Before everything that acts by the route, because it reads events whose attributes are in the body and has the "
+     "route chosen anew."},
     {FilterSlot::kTransformation, "gloo.transformation",
      "After everything that decides on the request as the client sent it, because it rewrites method, path, headers "
      "and body; directly before the router, because what it makes is what the function gets."},

@@ -60,6 +60,7 @@ void AddFilters(const Registry& registry, bool on_demand, hcm::HttpConnectionMan
     filters.push_back({FilterSlot::kOnDemand, "envoy.filters.http.on_demand",
                        Pack(envoy::extensions::filters::http::on_demand::v3::OnDemand()), /*disabled=*/false});
   }
+  filters.push_back({FilterSlot::kEvents, std::string(kEvents), ModuleFilter(kEvents, "")});
   for (const auto& plugin : registry.filters()) {
     for (FilterPlugin::Filter& filter : plugin->Filters()) filters.push_back(std::move(filter));
   }

@@ -8,6 +8,7 @@
 
 #include "translator/checks/checks.h"
 #include "translator/envoy_build.h"
+#include "translator/event_match.h"
 #include "translator/names.h"
 #include "translator/text.h"
 
@@ -17,11 +18,6 @@ namespace {
 using envoy::config::route::v3::HeaderMatcher;
 using envoy::config::route::v3::QueryParameterMatcher;
 using envoy::config::route::v3::RouteMatch;
-
-constexpr std::string_view kEventPath = "/events";
-constexpr std::string_view kTypeHeader = "ce-type";
-// Of the first Gloo.
-constexpr std::string_view kOldTypeHeader = "x-event-type";
 
 int HexValue(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -80,17 +76,6 @@ std::string WhyNeverSeen(std::string_view path, bool exact) {
   return "";
 }
 
-void CheckPath(std::string_view path, std::string_view field, Issues& issues) {
-  if (path.empty() || path.front() != '/') {
-    issues.Error(field, "BadPath", Cat(JsonQuote(path), " must start with \"/\""));
-  } else if (path.find_first_of("?#") != std::string_view::npos) {
-    issues.Error(field, "BadPath",
-                 Cat(JsonQuote(path), " must not hold a query string or fragment; use queryParams for the query"));
-  } else if (std::string why = WhyNeverSeen(path, field != "pathPrefix"); !why.empty()) {
-    issues.Warning(field, "PathNeverSeen", Cat(JsonQuote(path), " never matches: ", why));
-  }
-}
-
 void CheckRegex(const std::string& regex, std::string_view field, Issues& issues) {
   absl::Status status = checks::CheckRegex(regex);
   if (!status.ok()) issues.Error(field, "BadRegex", std::string(status.message()));
@@ -127,9 +112,9 @@ void SetValue(const v1::ValueMatcher& value, Matcher* out, Issues& issues) {
 }
 
 // Protobuf maps have no order of their own.
-template <typename Value>
-std::map<std::string, const Value*> Sorted(const google::protobuf::Map<std::string, Value>& values) {
-  std::map<std::string, const Value*> sorted;
+std::map<std::string, const v1::ValueMatcher*> Sorted(
+    const google::protobuf::Map<std::string, v1::ValueMatcher>& values) {
+  std::map<std::string, const v1::ValueMatcher*> sorted;
   for (const auto& [name, value] : values) sorted.emplace(name, &value);
   return sorted;
 }
@@ -237,104 +222,6 @@ void AddConditions(const v1::RequestMatcher& matcher, RouteMatch* match, Issues&
   AddQuery(matcher, match, issues);
 }
 
-// As the values of attributes travel in headers: what is no visible ASCII, and `"` and `%`, is escaped.
-std::string EscapedAttribute(std::string_view value) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte > ' ' && byte < 0x7f && c != '"' && c != '%') {
-      out += c;
-    } else {
-      out += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-  return out;
-}
-
-// Current path of `issues`: the attribute's field.
-void SetAttribute(const std::string& header, const v1::AttributeMatcher& value, RouteMatch* match, Issues& issues) {
-  HeaderMatcher* out = match->add_headers();
-  out->set_name(header);
-  const auto text = [&issues](const std::string& written) {
-    if (written.empty()) issues.Error("", "EmptyAttribute", "must not be empty; any: true takes every value");
-    return EscapedAttribute(written);
-  };
-  switch (value.match_case()) {
-    case v1::AttributeMatcher::kExact:
-      out->mutable_string_match()->set_exact(text(value.exact()));
-      break;
-    case v1::AttributeMatcher::kPrefix:
-      out->mutable_string_match()->set_prefix(text(value.prefix()));
-      break;
-    case v1::AttributeMatcher::kSuffix:
-      out->mutable_string_match()->set_suffix(text(value.suffix()));
-      break;
-    case v1::AttributeMatcher::kAny:
-      if (!value.any()) {
-        issues.Error("any", "BadAttribute", "must be true; an attribute that does not matter is not written");
-      }
-      out->set_present_match(true);
-      break;
-    case v1::AttributeMatcher::MATCH_NOT_SET:
-      issues.Error("", "EmptyAttribute", "says nothing; write text, prefix, suffix or any: true");
-      break;
-  }
-}
-
-void CheckAttributeName(std::string_view name, Issues& issues) {
-  const bool good = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-  });
-  if (!good) {
-    issues.Error("", "BadAttribute", Cat(JsonQuote(name), " is no attribute's name; small letters and digits are"));
-  } else if (name == "type" || name == "source" || name == "subject") {
-    issues.Error("", "BadAttribute",
-                 Cat("has a field of its own; write eventMatcher.", name == "type" ? "eventType" : name));
-  } else if (name == "data") {
-    issues.Error("", "BadAttribute", "is what the event carries, not an attribute");
-  }
-}
-
-RouteMatch EventPath(const v1::EventMatcher& event) {
-  RouteMatch match;
-  match.set_path(event.path().empty() ? std::string(kEventPath) : event.path());
-  HeaderMatcher* method = match.add_headers();
-  method->set_name(":method");
-  method->mutable_string_match()->set_exact("POST");
-  return match;
-}
-
-std::vector<RouteMatch> TranslateEvent(const v1::EventMatcher& event, Issues& issues) {
-  if (!event.path().empty()) CheckPath(event.path(), "path", issues);
-  if (!event.has_event_type()) {
-    issues.Error("eventType", "Required", "an event needs a type");
-    return {};
-  }
-  std::vector<RouteMatch> matches = {EventPath(event)};
-  const auto add = [&](std::string_view field, const std::string& header, const v1::AttributeMatcher& value) {
-    IssuePath path(issues, field);
-    SetAttribute(header, value, &matches.front(), issues);
-  };
-  add("eventType", std::string(kTypeHeader), event.event_type());
-  if (event.has_source()) add("source", "ce-source", event.source());
-  if (event.has_subject()) add("subject", "ce-subject", event.subject());
-  {
-    IssuePath path(issues, "attributes");
-    for (const auto& [name, value] : Sorted(event.attributes())) {
-      IssuePath key(issues, "", std::string_view(name));
-      CheckAttributeName(name, issues);
-      SetAttribute(name == "datacontenttype" ? "content-type" : Cat("ce-", name), *value, &matches.front(), issues);
-    }
-  }
-  if (!event.has_source() && !event.has_subject() && event.attributes().empty()) {
-    RouteMatch old = matches.front();
-    old.mutable_headers(1)->set_name(std::string(kOldTypeHeader));
-    matches.push_back(std::move(old));
-  }
-  return matches;
-}
-
 Coverage::Conditions ConditionsOf(const RouteMatch& match) {
   // A user may match :method as a header, by any regular expression.
   constexpr char kVerbs[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ|";
@@ -384,6 +271,17 @@ Coverage::Conditions ConditionsOf(const RouteMatch& match) {
 }
 
 }  // namespace
+
+void CheckPath(std::string_view path, std::string_view field, Issues& issues) {
+  if (path.empty() || path.front() != '/') {
+    issues.Error(field, "BadPath", Cat(JsonQuote(path), " must start with \"/\""));
+  } else if (path.find_first_of("?#") != std::string_view::npos) {
+    issues.Error(field, "BadPath",
+                 Cat(JsonQuote(path), " must not hold a query string or fragment; use queryParams for the query"));
+  } else if (std::string why = WhyNeverSeen(path, field != "pathPrefix"); !why.empty()) {
+    issues.Warning(field, "PathNeverSeen", Cat(JsonQuote(path), " never matches: ", why));
+  }
+}
 
 std::vector<RouteMatch> TranslateMatcher(const v1::Route& route, Issues& issues) {
   size_t errors_before = issues.errors();

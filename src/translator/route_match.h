@@ -19,11 +19,14 @@
 
 namespace gloo::translator {
 
-// One match for a request matcher; for an event one of CloudEvents and, where only the type matters, one of the first
-// Gloo's header. Current path of `issues`: the route.
-// A condition that is wrong is left out after an error, so that what remains takes at least the requests that were
-// meant: for an answer that says so. Empty where not even the path is known, or the event.
+// One match for a request matcher; for an event one of headers, where only the type matters one of the first Gloo's
+// header, and at last one of what the filter has found in the body, which has dynamic_metadata. Current path of
+// `issues`: the route. A condition that is wrong is left out after an error, so that what remains takes at least the
+// requests that were meant: for an answer that says so. Empty where not even the path is known, or the event.
 std::vector<envoy::config::route::v3::RouteMatch> TranslateMatcher(const v1::Route& route, Issues& issues);
+
+// An error at `field` where no request can have this path, a warning where none has it as it is written.
+void CheckPath(std::string_view path, std::string_view field, Issues& issues);
 
 // Finds matches that an earlier one takes everything from: its path takes theirs, and what it asks for besides they ask
 // for too. Costs a few hash look-ups a match, however many there are.

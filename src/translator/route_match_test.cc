@@ -24,7 +24,8 @@ RouteMatch One(const std::string& text) {
   Issues issues;
   auto matches = TranslateMatcher(Route(text), issues);
   EXPECT_TRUE(issues.empty());
-  EXPECT_EQ(matches.size(), 1u);
+  // Of an event the last is what the filter has found in the body.
+  EXPECT_LE(matches.size(), 2u);
   return matches.empty() ? RouteMatch() : matches[0];
 }
 
@@ -64,10 +65,10 @@ TEST(RouteMatchTest, AnEmptyValueIsPresence) {
   EXPECT_EQ(match.query_parameters(0).string_match().safe_regex().regex(), "[0-9]");
 }
 
-TEST(RouteMatchTest, AnEventIsTwoHeaders) {
+TEST(RouteMatchTest, AnEventIsTwoHeadersOrInTheBody) {
   Issues issues;
   auto matches = TranslateMatcher(Route("event_matcher { event_type { exact: 't' } }"), issues);
-  ASSERT_EQ(matches.size(), 2u);
+  ASSERT_EQ(matches.size(), 3u);
   EXPECT_EQ(matches[0].path(), "/events");
   EXPECT_EQ(matches[0].headers(0).string_match().exact(), "POST");
   EXPECT_EQ(matches[0].headers(1).name(), "ce-type");
@@ -82,7 +83,7 @@ TEST(RouteMatchTest, TheAttributesOfAnEventAreHeaders) {
             "attributes { key: 'datacontenttype' value { exact: 'text/xml' } } path: '/in' }"),
       issues);
   EXPECT_TRUE(issues.empty());
-  ASSERT_EQ(matches.size(), 1u);
+  ASSERT_EQ(matches.size(), 2u);
   const RouteMatch& match = matches[0];
   EXPECT_EQ(match.path(), "/in");
   ASSERT_EQ(match.headers_size(), 6);

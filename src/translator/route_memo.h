@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "absl/container/node_hash_map.h"
 #include "translator/dependencies.h"
+#include "translator/event_match.h"
 #include "translator/route_match.h"
 
 namespace gloo::translator {
@@ -36,8 +38,9 @@ struct RouteOutput {
   std::string name;
   // One for each match.
   std::vector<Nameless> routes;
-  // One for each match; empty where something is wrong with them.
+  // One for each match of what a client sends; empty where something is wrong with them.
   std::vector<Coverage::Taken> takes;
+  std::optional<EventMatch> event;
   std::shared_ptr<const RouteReads> reads;
 };
 

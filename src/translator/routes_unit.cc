@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -14,6 +16,7 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "translator/checks/checks.h"
 #include "translator/envoy_build.h"
+#include "translator/event_match.h"
 #include "translator/names.h"
 #include "translator/route_match.h"
 #include "translator/text.h"
@@ -64,8 +67,15 @@ class RouteTranslation {
                      "form of the virtual service that was good is in force");
     }
     Route out = TranslateAction(route, issues);
+    if (route.has_event_matcher() && exact) {
+      output.event = MakeEventMatch(route.event_matcher());
+      // Checks the events whose attributes are in headers.
+      if (out.has_route()) {
+        (*out.mutable_typed_per_filter_config())[std::string(kEvents)] = ModulePerRoute(kEvents, R"({"matches":[]})");
+      }
+    }
     for (RouteMatch& match : matches) {
-      if (exact) output.takes.push_back(Coverage::Of(match));
+      if (exact && match.dynamic_metadata().empty()) output.takes.push_back(Coverage::Of(match));
       *out.mutable_match() = std::move(match);
       if (issues.ok()) CheckForEnvoy(out, "route", issues);
       if (!issues.ok()) {
@@ -340,8 +350,49 @@ class Fields {
   std::string bytes_;
 };
 
+void AddFilters(const google::protobuf::Map<std::string, google::protobuf::Any>& filters, Route* out) {
+  for (const auto& [name, config] : filters) out->mutable_typed_per_filter_config()->insert({name, config});
+}
+
+// By their places, what stands before the first route of events of each path. The filters of a stream are those of the
+// first route that it is given, so that this one has all that its later one may need; their settings are the later
+// one's, whatever is written here.
+std::map<size_t, std::vector<Route>> EventEntrances(const std::vector<const RouteOutput*>& outputs) {
+  struct Path {
+    size_t index;
+    std::vector<const EventMatch*> matches;
+  };
+  std::map<std::string_view, Path> paths;
+  for (size_t index = 0; index < outputs.size(); ++index) {
+    const std::optional<EventMatch>& event = outputs[index]->event;
+    if (event && !outputs[index]->routes.empty()) {
+      paths.try_emplace(event->path, Path{index, {}}).first->second.matches.push_back(&*event);
+    }
+  }
+  std::map<size_t, std::vector<Route>> entrances;
+  if (paths.empty()) return entrances;
+  Route all;
+  for (const RouteOutput* output : outputs) {
+    // Those of one route differ in their matches only.
+    if (output->routes.empty()) continue;
+    Route route;
+    route.ParseFromString(output->routes.front().bytes);
+    AddFilters(route.typed_per_filter_config(), &all);
+    for (const auto& part : route.route().weighted_clusters().clusters()) {
+      AddFilters(part.typed_per_filter_config(), &all);
+    }
+  }
+  for (const auto& [_, path] : paths) {
+    std::vector<Route> entrance = EventEntrance(path.matches);
+    AddFilters(all.typed_per_filter_config(), &entrance.front());
+    for (Route& route : entrance) entrances[path.index].push_back(std::move(route));
+  }
+  return entrances;
+}
+
 // The configuration with its routes, the bytes as Serialize() would give them.
-std::string WithRoutes(const std::string& name, const std::vector<const RouteOutput*>& outputs) {
+std::string WithRoutes(const std::string& name, const std::vector<const RouteOutput*>& outputs,
+                       const std::map<size_t, std::vector<Route>>& entrances) {
   RouteConfiguration configuration = EmptyConfiguration(name);
   Fields host;
   host.Append(Serialize(configuration.virtual_hosts(0)));
@@ -350,13 +401,17 @@ std::string WithRoutes(const std::string& name, const std::vector<const RouteOut
     Fields named;
     named.Add(Route::kNameFieldNumber, RouteName(own, index));
     const std::string name_field = named.Take();
-    for (const RouteOutput::Nameless& route : outputs[index]->routes) {
+    const auto add = [&](const RouteOutput::Nameless& route) {
       const std::string_view bytes = route.bytes;
       host.AddHead(VirtualHost::kRoutesFieldNumber, bytes.size() + name_field.size());
       host.Append(bytes.substr(0, route.name_at));
       host.Append(name_field);
       host.Append(bytes.substr(route.name_at));
+    };
+    if (const auto entrance = entrances.find(index); entrance != entrances.end()) {
+      for (const Route& route : entrance->second) add(WithoutName(route));
     }
+    for (const RouteOutput::Nameless& route : outputs[index]->routes) add(route);
   }
   configuration.clear_virtual_hosts();
   configuration.clear_name();
@@ -422,13 +477,20 @@ RoutesOutput TranslateRoutes(const Registry& registry, const model::ObjectKey& k
     }
   }
 
+  const std::map<size_t, std::vector<Route>> entrances = EventEntrances(outputs);
+  for (const auto& [index, entrance] : entrances) {
+    IssuePath path(issues, RoutePath(index));
+    for (const Route& route : entrance) CheckForEnvoy(route, "route", issues);
+  }
+
   RoutesOutput result;
   std::vector<snapshot::ResourceRef> needs;
   for (const std::string& cluster : clusters) {
     result.clusters.push_back(cluster);
     needs.push_back({snapshot::Type::kCluster, cluster});
   }
-  result.routes = snapshot::MakeResource(snapshot::Type::kRoute, name, WithRoutes(name, outputs), {}, std::move(needs));
+  result.routes =
+      snapshot::MakeResource(snapshot::Type::kRoute, name, WithRoutes(name, outputs, entrances), {}, std::move(needs));
   return result;
 }
 

@@ -1,0 +1,27 @@
+// What each HTTP filter of this module is to the hooks: one object a stream, and one a route that configures it.
+#pragma once
+
+#include "filters/abi.h"
+
+namespace gloo::filters {
+
+class StreamFilter {
+ public:
+  virtual ~StreamFilter() = default;
+  virtual abi::HeadersStatus OnRequestHeaders(bool) { return abi::HeadersStatus::kContinue; }
+  virtual abi::BodyStatus OnRequestBody(bool) { return abi::BodyStatus::kContinue; }
+  virtual abi::TrailersStatus OnRequestTrailers() { return abi::TrailersStatus::kContinue; }
+  virtual abi::HeadersStatus OnResponseHeaders(bool) { return abi::HeadersStatus::kContinue; }
+  virtual abi::BodyStatus OnResponseBody(bool) { return abi::BodyStatus::kContinue; }
+  virtual abi::TrailersStatus OnResponseTrailers() { return abi::TrailersStatus::kContinue; }
+  // Somebody answers instead of the upstream.
+  virtual void OnLocalReply() {}
+};
+
+// Behind a ModuleRouteConfigPtr stands a pointer to this, whatever it is.
+class RouteConfig {
+ public:
+  virtual ~RouteConfig() = default;
+};
+
+}  // namespace gloo::filters
