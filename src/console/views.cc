@@ -5,21 +5,15 @@
 
 #include <algorithm>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "base/strings.h"
 #include "base/utf8.h"
 #include "model/writer.h"
-#include "udpa/annotations/sensitive.pb.h"
+#include "snapshot/redact.h"
 
 namespace gloo::console {
 namespace {
-
-using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
-
-constexpr char kHidden[] = "<hidden>";
 
 std::string IssueJson(const Issue& issue) {
   return StrCat("{\"severity\":", issue.severity == Severity::kError ? "\"Error\"" : "\"Warning\"",
@@ -28,44 +22,11 @@ std::string IssueJson(const Issue& issue) {
                 ",\"line\":", issue.location.line, ",\"column\":", issue.location.column, "}");
 }
 
-// Everything below a field that Envoy marks sensitive is replaced.
-void Hide(Message& message, bool below) {
-  const google::protobuf::Reflection* reflection = message.GetReflection();
-  std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    const bool sensitive = below || field->options().GetExtension(udpa::annotations::sensitive);
-    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      if (field->is_repeated()) {
-        for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-          Hide(*reflection->MutableRepeatedMessage(&message, field, i), sensitive);
-        }
-      } else {
-        Hide(*reflection->MutableMessage(&message, field), sensitive);
-      }
-    } else if (sensitive && !field->is_repeated() && field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
-      // Bytes are printed in base64; as text the word stays readable.
-      const bool is_bytes = field->type() == FieldDescriptor::TYPE_BYTES;
-      std::string hidden = kHidden;
-      if (is_bytes) absl::Base64Unescape("hidden++", &hidden);
-      reflection->SetString(&message, field, hidden);
-    }
-  }
-}
-
 std::string ResourceJson(const snapshot::Resource& resource) {
-  const std::string_view url = snapshot::TypeUrl(resource.ref.type);
-  const std::string type(url.substr(url.find('/') + 1));
-  const auto* descriptor = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(type);
   std::string body = "null";
-  if (descriptor != nullptr) {
-    std::unique_ptr<Message> message(
-        google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
-    if (message->ParseFromString(resource.body)) {
-      Hide(*message, false);
-      std::string json;
-      if (google::protobuf::util::MessageToJsonString(*message, &json).ok()) body = std::move(json);
-    }
+  if (const std::unique_ptr<google::protobuf::Message> message = snapshot::Redacted(resource)) {
+    std::string json;
+    if (google::protobuf::util::MessageToJsonString(*message, &json).ok()) body = std::move(json);
   }
   return StrCat("{\"name\":", JsonQuote(resource.ref.name), ",\"version\":", JsonQuote(resource.version),
                 ",\"resource\":", body, "}");

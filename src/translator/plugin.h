@@ -32,6 +32,9 @@ class Inputs {
   // kCertificateAuthority: key `ca.crt`; kKeyPair: `tls.crt` and `tls.key`.
   enum class SecretUse { kCertificateAuthority, kKeyPair };
   virtual std::string SecretResource(std::string_view name, SecretUse use, std::string_view field, Issues& issues) = 0;
+  // Likewise a text for filters (Envoy's generic secret): the value of `key`, behind `prefix`.
+  virtual std::string TextResource(std::string_view name, std::string_view key, std::string_view prefix,
+                                   std::string_view field, Issues& issues) = 0;
   // Likewise the certificate authorities of the system. Envoys get them from here: what files they have is not known.
   virtual std::string SystemAuthorities(std::string_view field, Issues& issues) = 0;
 };

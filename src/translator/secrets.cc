@@ -1,5 +1,6 @@
 #include "translator/secrets.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -85,6 +86,20 @@ snapshot::ResourcePtr PairResource(std::string name, const model::NamedData& dat
 
 snapshot::ResourcePtr AuthorityResource(std::string name, const model::NamedData& data) {
   return Make(std::move(name), AuthoritySecret(data));
+}
+
+snapshot::ResourcePtr TextResource(std::string name, const model::NamedData& data, std::string_view key,
+                                   std::string_view prefix) {
+  auto it = data.data.find(std::string(key));
+  if (it == data.data.end()) return nullptr;
+  // A file that somebody wrote with an editor ends with a line feed.
+  std::string_view value = it->second;
+  while (!value.empty() && (value.back() == '\n' || value.back() == '\r')) value.remove_suffix(1);
+  const bool plain = std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c != 0x7f; });
+  if (value.empty() || !plain) return nullptr;
+  Secret secret;
+  secret.mutable_generic_secret()->mutable_secret()->set_inline_string(Cat(prefix, value));
+  return Make(std::move(name), std::move(secret));
 }
 
 }  // namespace gloo::translator

@@ -32,5 +32,8 @@ std::string CheckSecret(const model::NamedData& data);
 // Of data that CheckSecret() took. Null where it has no key pair (or no CA).
 snapshot::ResourcePtr PairResource(std::string name, const model::NamedData& data);
 snapshot::ResourcePtr AuthorityResource(std::string name, const model::NamedData& data);
+// Null where it has no such key, or the value cannot stand in a header.
+snapshot::ResourcePtr TextResource(std::string name, const model::NamedData& data, std::string_view key,
+                                   std::string_view prefix);
 
 }  // namespace gloo::translator

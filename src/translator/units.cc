@@ -129,32 +129,22 @@ class RecordingInputs final : public translator::Inputs {
   }
 
   std::string SecretResource(std::string_view name, SecretUse use, std::string_view field, Issues& issues) override {
-    model::DataKey key = Resolve(ns_, name);
-    std::string quoted = JsonQuote(ResourceName(key.ns, key.name));
-    const SecretState* state = State(key);
-    if (state == nullptr) {
-      issues.Warning(field, "SecretNotFound",
-                     Cat("there is no secret ", quoted, "; the upstream is not served until there is"));
-      return "";
-    }
-    if (!state->error.empty()) {
-      issues.Warning(
-          field, "BadSecret",
-          Cat("secret ", quoted, ": ", state->error, state->last_good ? "; what it held before stays in force" : ""));
-    }
-    snapshot::ResourcePtr resource;
-    if (const model::NamedData* data = state->in_force()) {
-      bool authority = use == SecretUse::kCertificateAuthority;
-      std::string resource_name = UpstreamSecretName(authority ? "ca" : "cert", key);
-      resource = authority ? AuthorityResource(resource_name, *data) : PairResource(resource_name, *data);
-      if (resource == nullptr) {
-        issues.Warning(field, "BadSecret",
-                       Cat("secret ", quoted, " has no ", authority ? "\"ca.crt\"" : "\"tls.crt\" and \"tls.key\""));
-      }
-    }
-    if (resource == nullptr) return "";
-    secrets_.push_back(resource);
-    return resource->ref.name;
+    const bool authority = use == SecretUse::kCertificateAuthority;
+    return MakeSecret(name, authority ? "\"ca.crt\"" : "\"tls.crt\" and \"tls.key\"", field, issues,
+                      [authority](const model::DataKey& key, const model::NamedData& data) {
+                        std::string resource = UpstreamSecretName(authority ? "ca" : "cert", key);
+                        return authority ? AuthorityResource(std::move(resource), data)
+                                         : PairResource(std::move(resource), data);
+                      });
+  }
+
+  std::string TextResource(std::string_view name, std::string_view item, std::string_view prefix,
+                           std::string_view field, Issues& issues) override {
+    return MakeSecret(name, Cat(JsonQuote(item), " of one line"), field, issues,
+                      [item, prefix](const model::DataKey& key, const model::NamedData& data) {
+                        const std::string use = Cat("text:", prefix, ":", item);
+                        return translator::TextResource(UpstreamSecretName(use, key), data, item, prefix);
+                      });
   }
 
   std::string SystemAuthorities(std::string_view field, Issues& issues) override {
@@ -171,6 +161,33 @@ class RecordingInputs final : public translator::Inputs {
   std::vector<snapshot::ResourcePtr>& secrets() { return secrets_; }
 
  private:
+  // `make` gives the resource of the secret in force, null where that lacks `what`.
+  template <typename Make>
+  std::string MakeSecret(std::string_view name, std::string_view what, std::string_view field, Issues& issues,
+                         Make make) {
+    model::DataKey key = Resolve(ns_, name);
+    std::string quoted = JsonQuote(ResourceName(key.ns, key.name));
+    const SecretState* state = State(key);
+    if (state == nullptr) {
+      issues.Warning(field, "SecretNotFound",
+                     Cat("there is no secret ", quoted, "; the upstream is not served until there is"));
+      return "";
+    }
+    if (!state->error.empty()) {
+      issues.Warning(
+          field, "BadSecret",
+          Cat("secret ", quoted, ": ", state->error, state->last_good ? "; what it held before stays in force" : ""));
+    }
+    snapshot::ResourcePtr resource;
+    if (const model::NamedData* data = state->in_force()) {
+      resource = make(key, *data);
+      if (resource == nullptr) issues.Warning(field, "BadSecret", Cat("secret ", quoted, " has no ", what));
+    }
+    if (resource == nullptr) return "";
+    secrets_.push_back(resource);
+    return resource->ref.name;
+  }
+
   const SecretState* State(const model::DataKey& key) {
     facts_->insert({Fact::Kind::kSecret, key.ns, key.name, ""});
     auto it = impl_.secrets_.find(key);

@@ -4,7 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "snapshot/redact.h"
 
 namespace gloo::xds {
 namespace {
@@ -16,8 +16,6 @@ using envoy::service::status::v3::ConfigStatus;
 using snapshot::ResourcePtr;
 using snapshot::Type;
 
-constexpr char kRedacted[] = "[redacted]";
-
 void DescribeEntry(Type type, const std::string& name, const Entry& entry, bool contents,
                    ClientConfig::GenericXdsConfig* out) {
   out->set_type_url(std::string(snapshot::TypeUrl(type)));
@@ -26,8 +24,10 @@ void DescribeEntry(Type type, const std::string& name, const Entry& entry, bool 
   if (form != nullptr) {
     out->set_version_info(form->version);
     if (contents && !form->body.empty()) {
-      out->mutable_xds_config()->set_type_url(out->type_url());
-      out->mutable_xds_config()->set_value(type == Type::kSecret ? RedactSecret(form->body) : form->body);
+      if (const auto message = snapshot::Redacted(*form)) {
+        out->mutable_xds_config()->set_type_url(out->type_url());
+        out->mutable_xds_config()->set_value(message->SerializeAsString());
+      }
     }
   }
   if (entry.refusal != nullptr && (entry.lag != nullptr || entry.acked == nullptr)) {
@@ -92,30 +92,6 @@ absl::Status Matches(const ClientStatusRequest& request, const std::string& node
     *out |= matches;
   }
   return absl::OkStatus();
-}
-
-std::string RedactSecret(std::string_view body) {
-  envoy::extensions::transport_sockets::tls::v3::Secret secret;
-  if (!secret.ParseFromArray(body.data(), static_cast<int>(body.size()))) return "";
-  const auto hide = [](envoy::config::core::v3::DataSource* source) { source->set_inline_string(kRedacted); };
-  if (secret.has_tls_certificate()) {
-    auto& certificate = *secret.mutable_tls_certificate();
-    certificate.clear_private_key_provider();
-    if (certificate.has_private_key()) hide(certificate.mutable_private_key());
-    if (certificate.has_password()) hide(certificate.mutable_password());
-    if (certificate.has_pkcs12()) hide(certificate.mutable_pkcs12());
-  }
-  if (secret.has_session_ticket_keys()) {
-    for (auto& key : *secret.mutable_session_ticket_keys()->mutable_keys()) hide(&key);
-  }
-  if (secret.has_generic_secret()) {
-    auto& generic = *secret.mutable_generic_secret();
-    if (generic.has_secret()) hide(generic.mutable_secret());
-    for (auto& [name, source] : *generic.mutable_secrets()) hide(&source);
-  }
-  // What this program does not know could be a key as well.
-  secret.DiscardUnknownFields();
-  return secret.SerializeAsString();
 }
 
 }  // namespace gloo::xds

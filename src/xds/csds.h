@@ -16,7 +16,4 @@ void Describe(const Session& session, bool contents, envoy::service::status::v3:
 absl::Status Matches(const envoy::service::status::v3::ClientStatusRequest& request, const std::string& node_id,
                      bool* out);
 
-// A serialized Secret without its key material; what does not parse gives nothing.
-std::string RedactSecret(std::string_view body);
-
 }  // namespace gloo::xds

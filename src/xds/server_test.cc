@@ -27,6 +27,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
 #include "envoy/service/status/v3/csds.pb.h"
@@ -54,6 +55,14 @@ constexpr char kSotw[] = "/envoy.service.discovery.v3.AggregatedDiscoveryService
 
 ResourcePtr Cluster(const std::string& name, std::string body = "") {
   return MakeResource(Type::kCluster, name, std::move(body));
+}
+
+// One that a dump can show.
+ResourcePtr RealCluster(const std::string& name, const std::string& text) {
+  envoy::config::cluster::v3::Cluster cluster;
+  cluster.set_name(name);
+  cluster.set_alt_stat_name(text);
+  return Cluster(name, cluster.SerializeAsString());
 }
 
 // Writes down what the server tells.
@@ -451,18 +460,18 @@ TEST_F(ServerTest, ClientStatusHidesKeys) {
 
 TEST_F(ServerTest, ClientStatusTellsWhatIsRefusedAndWhatIsOnTheWay) {
   Start();
-  Publish("ingress", {.upserts = {Cluster("a", "1"), Cluster("b", "1")}});
+  Publish("ingress", {.upserts = {RealCluster("a", "1"), RealCluster("b", "1")}});
   DeltaStream stream(channel_, kDelta);
   ASSERT_TRUE(stream.Send(First("ingress~1", Type::kCluster)));
   DeltaDiscoveryResponse response;
   ASSERT_TRUE(stream.Read(&response));
   ASSERT_TRUE(stream.Send(AckOf(response)));
   ASSERT_TRUE(log_.Wait("ack ingress~1 a"));
-  Publish("ingress", {.upserts = {Cluster("a", "bad")}});
+  Publish("ingress", {.upserts = {RealCluster("a", "bad")}});
   ASSERT_TRUE(stream.Read(&response));
   ASSERT_TRUE(stream.Send(AckOf(response, "a is no good")));
   ASSERT_TRUE(log_.Wait("nack ingress~1 a a is no good"));
-  Publish("ingress", {.upserts = {Cluster("b", "2")}});
+  Publish("ingress", {.upserts = {RealCluster("b", "2")}});
   ASSERT_TRUE(stream.Read(&response));
 
   ClientStatusResponse status;
@@ -473,9 +482,11 @@ TEST_F(ServerTest, ClientStatusTellsWhatIsRefusedAndWhatIsOnTheWay) {
   ASSERT_EQ(status.config_size(), 1);
   std::map<std::string, std::string> told;
   for (const auto& config : status.config(0).generic_xds_configs()) {
+    envoy::config::cluster::v3::Cluster shown;
+    ASSERT_TRUE(config.xds_config().UnpackTo(&shown));
     told[config.name()] = absl::StrCat(envoy::service::status::v3::ConfigStatus_Name(config.config_status()), " ",
                                        envoy::admin::v3::ClientResourceStatus_Name(config.client_status()), " ",
-                                       config.xds_config().value(), " ", config.error_state().details());
+                                       shown.alt_stat_name(), " ", config.error_state().details());
   }
   EXPECT_EQ(told["a"], "ERROR NACKED 1 a is no good");
   EXPECT_EQ(told["b"], "STALE ACKED 1 ");
@@ -483,7 +494,7 @@ TEST_F(ServerTest, ClientStatusTellsWhatIsRefusedAndWhatIsOnTheWay) {
 
 TEST_F(ServerTest, ClientStatusStreamsMayIdleAndAskAhead) {
   Start({.write_timeout = absl::Milliseconds(300)});
-  Publish("ingress", {.upserts = {Cluster("c", std::string(1 << 20, 'c'))}});
+  Publish("ingress", {.upserts = {RealCluster("c", std::string(1 << 20, 'c'))}});
   DeltaStream stream(channel_, kDelta);
   ASSERT_TRUE(stream.Send(First("ingress~1", Type::kCluster)));
   DeltaDiscoveryResponse response;

@@ -5,31 +5,19 @@
 #include <set>
 #include <string>
 
-#include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
-#include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
-#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "src/plugins/static/static.pb.h"
-#include "translator/envoy_build.h"
 #include "translator/names.h"
 #include "translator/text.h"
+#include "translator/upstream_build.h"
 
 namespace gloo::plugins {
 namespace {
 
-namespace tls = envoy::extensions::transport_sockets::tls::v3;
 using envoy::config::cluster::v3::Cluster;
 using envoy::config::endpoint::v3::ClusterLoadAssignment;
 using translator::Cat;
 using translator::Inputs;
 using translator::JsonQuote;
-
-// In its one spelling; empty where it is a name. An IPv6 address may be written in brackets.
-std::string IpAddress(const std::string& written) {
-  if (written.size() > 2 && written.front() == '[' && written.back() == ']') {
-    return translator::CanonicalIp(written.substr(1, written.size() - 2));
-  }
-  return translator::CanonicalIp(written);
-}
 
 class StaticPlugin final : public translator::UpstreamPlugin {
  public:
@@ -48,13 +36,21 @@ class StaticPlugin final : public translator::UpstreamPlugin {
       *endpoints = std::move(assignment);
     } else {
       *cluster->mutable_load_assignment() = std::move(assignment);
-      SetDns(spec, cluster, issues);
+      translator::SetDns(spec.enable_ipv6(), spec.has_dns_refresh_rate() ? &spec.dns_refresh_rate() : nullptr, cluster,
+                         issues);
     }
     if (spec.dns_refresh_rate().seconds() != 0 && names.empty()) {
       issues.Warning("dnsRefreshRate", "NoEffect", "has no effect: no host is a DNS name");
     }
-    if (spec.http2()) SetHttp2(cluster);
-    return SetTls(spec, names, inputs, cluster, issues);
+    if (spec.http2()) translator::SetHttp2(cluster);
+    if (!spec.has_tls()) return true;
+    translator::TlsHosts hosts;
+    hosts.all_named = std::all_of(spec.hosts().begin(), spec.hosts().end(),
+                                  [](const StaticHost& host) { return translator::HostIp(host.addr()).empty(); });
+    if (names.size() == 1 && spec.hosts_size() == 1) hosts.only_name = *names.begin();
+    hosts.http2 = spec.http2();
+    IssuePath path(issues, "tls");
+    return translator::SetTls(spec.tls(), hosts, inputs, cluster, issues);
   }
 
  private:
@@ -68,7 +64,7 @@ class StaticPlugin final : public translator::UpstreamPlugin {
     for (int i = 0; i < spec.hosts_size(); ++i) {
       const StaticHost& host = spec.hosts(i);
       IssuePath path(issues, "hosts", static_cast<size_t>(i));
-      const std::string ip = IpAddress(host.addr());
+      const std::string ip = translator::HostIp(host.addr());
       std::string address = ip.empty() ? host.addr() : ip;
       bool is_name = ip.empty();
       if (host.addr().empty()) {
@@ -104,111 +100,6 @@ class StaticPlugin final : public translator::UpstreamPlugin {
     }
     if (weights > 0xffffffffu) issues.Error("hosts", "TooMuchWeight", "weights add up to more than 4294967295");
     return issues.errors() == errors_before;
-  }
-
-  // What was the cluster type STRICT_DNS: every address of a name is a host of its own.
-  static void SetDns(const StaticSpec& spec, Cluster* cluster, Issues& issues) {
-    envoy::extensions::clusters::dns::v3::DnsCluster dns;
-    dns.set_dns_lookup_family(spec.enable_ipv6() ? envoy::extensions::clusters::common::dns::v3::V4_PREFERRED
-                                                 : envoy::extensions::clusters::common::dns::v3::V4_ONLY);
-    const auto& rate = spec.dns_refresh_rate();
-    if (!spec.has_dns_refresh_rate()) {
-      dns.set_respect_dns_ttl(true);
-    } else if (rate.seconds() < 0 || rate.nanos() < 0 || (rate.seconds() == 0 && rate.nanos() < 1'000'000)) {
-      issues.Error("dnsRefreshRate", "BadDuration", "must be at least 1ms");
-    } else {
-      *dns.mutable_dns_refresh_rate() = rate;
-    }
-    cluster->mutable_cluster_type()->set_name("envoy.clusters.dns");
-    *cluster->mutable_cluster_type()->mutable_typed_config() = translator::Pack(dns);
-  }
-
-  static void SetHttp2(Cluster* cluster) {
-    envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
-    options.mutable_explicit_http_config()->mutable_http2_protocol_options();
-    (*cluster->mutable_typed_extension_protocol_options())["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"] =
-        translator::Pack(options);
-  }
-
-  static bool SetTls(const StaticSpec& spec, const std::set<std::string>& names, Inputs& inputs, Cluster* cluster,
-                     Issues& issues) {
-    if (!spec.has_tls() || (spec.tls().has_enabled() && !spec.tls().enabled())) return true;
-    const StaticTls& written = spec.tls();
-    IssuePath path(issues, "tls");
-    if (written.insecure_skip_verify() && !written.ca_secret_ref().empty()) {
-      issues.Error("insecureSkipVerify", "Contradiction",
-                   "cannot be true where authorities to verify against are given");
-    }
-    tls::UpstreamTlsContext context;
-    tls::CommonTlsContext* common = context.mutable_common_tls_context();
-    // With one name for all hosts it is written down; else each host is asked for its own name.
-    std::string name = NameOf(written, issues);
-    if (name.empty() && names.size() == 1 && spec.hosts_size() == 1) name = *names.begin();
-    if (!name.empty()) {
-      // An address is verified, but TLS has no way to ask for one.
-      if (translator::CanonicalIp(name).empty()) context.set_sni(name);
-    } else {
-      bool all_named = std::all_of(spec.hosts().begin(), spec.hosts().end(),
-                                   [](const StaticHost& host) { return IpAddress(host.addr()).empty(); });
-      if (!all_named && !written.insecure_skip_verify()) {
-        issues.Error("sni", "Required",
-                     "a host that is an IP address has no name to verify its certificate by; write the name here");
-      }
-      if (all_named) context.set_auto_host_sni(true);
-    }
-    if (spec.http2()) common->add_alpn_protocols("h2");
-    bool ready = true;
-    if (!written.insecure_skip_verify()) ready = SetVerification(written, name, inputs, &context, issues);
-    if (!written.client_cert_secret_ref().empty()) {
-      std::string resource = inputs.SecretResource(written.client_cert_secret_ref(), Inputs::SecretUse::kKeyPair,
-                                                   "clientCertSecretRef", issues);
-      if (resource.empty()) return false;
-      auto* secret = common->add_tls_certificate_sds_secret_configs();
-      secret->set_name(resource);
-      *secret->mutable_sds_config() = translator::AdsSource();
-    }
-    cluster->mutable_transport_socket()->set_name("envoy.transport_sockets.tls");
-    *cluster->mutable_transport_socket()->mutable_typed_config() = translator::Pack(context);
-    return ready;
-  }
-
-  // As the host's certificate has it.
-  static std::string NameOf(const StaticTls& written, Issues& issues) {
-    if (written.sni().empty()) return "";
-    if (std::string ip = IpAddress(written.sni()); !ip.empty()) return ip;
-    std::string error;
-    std::string domain;
-    if (!translator::NormalizeDomain(written.sni(), &domain, &error)) {
-      issues.Error("sni", "BadName", error);
-      return written.sni();
-    }
-    if (domain.front() == '*') issues.Error("sni", "BadName", Cat(JsonQuote(written.sni()), " is no name of one host"));
-    return domain;
-  }
-
-  static bool SetVerification(const StaticTls& written, const std::string& name, Inputs& inputs,
-                              tls::UpstreamTlsContext* context, Issues& issues) {
-    tls::CommonTlsContext* common = context->mutable_common_tls_context();
-    tls::CertificateValidationContext validation;
-    if (name.empty()) {
-      context->set_auto_sni_san_validation(true);
-    } else {
-      auto* matcher = validation.add_match_typed_subject_alt_names();
-      matcher->set_san_type(translator::CanonicalIp(name).empty() ? tls::SubjectAltNameMatcher::DNS
-                                                                  : tls::SubjectAltNameMatcher::IP_ADDRESS);
-      matcher->mutable_matcher()->set_exact(name);
-    }
-    constexpr std::string_view kField = "caSecretRef";
-    std::string resource =
-        written.ca_secret_ref().empty()
-            ? inputs.SystemAuthorities(kField, issues)
-            : inputs.SecretResource(written.ca_secret_ref(), Inputs::SecretUse::kCertificateAuthority, kField, issues);
-    if (resource.empty()) return false;
-    auto* combined = common->mutable_combined_validation_context();
-    *combined->mutable_default_validation_context() = std::move(validation);
-    combined->mutable_validation_context_sds_secret_config()->set_name(resource);
-    *combined->mutable_validation_context_sds_secret_config()->mutable_sds_config() = translator::AdsSource();
-    return true;
   }
 };
 

@@ -7,6 +7,7 @@
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "src/plugins/static/static.pb.h"
+#include "translator/fake_inputs.h"
 
 namespace gloo::plugins {
 namespace {
@@ -17,25 +18,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class FakeInputs final : public translator::Inputs {
- public:
-  model::NamedDataPtr Secret(std::string_view) override { return nullptr; }
-  model::NamedDataPtr Artifact(std::string_view) override { return nullptr; }
-  std::string SecretResource(std::string_view name, SecretUse use, std::string_view field, Issues& issues) override {
-    if (name == "missing") {
-      issues.Warning(field, "SecretNotFound", "missing");
-      return "";
-    }
-    return (use == SecretUse::kKeyPair ? "cert:" : "ca:") + std::string(name);
-  }
-  std::string SystemAuthorities(std::string_view field, Issues& issues) override {
-    if (has_system) return "system";
-    issues.Warning(field, "NoSystemCertificates", "none");
-    return "";
-  }
-
-  bool has_system = true;
-};
+using translator::FakeInputs;
 
 struct Translation {
   bool ready = false;
