@@ -92,10 +92,11 @@ absl::Status ControlPlane::Init(const Settings& s) {
                                        .version = kVersion,
                                        .config_dir = s.config_dir,
                                        .state_dir = s.state_dir});
+  // First of all that the loop does, and while Envoy starts and the files are read.
+  loop_->Post([this] { controller_->Start(); });
   GLOO_RETURN_IF_ERROR(server_->Start());
   xds_port_ = server_->port();
   GLOO_RETURN_IF_ERROR(console_->Start());
-  controller_->Start();
   thread_ = std::thread([this] { loop_->Run(); });
   return files_->Start();
 }

@@ -124,12 +124,16 @@ void Controller::Start() {
   Publish(translator_.Apply(changes), {}, SteadyNow());
   if (has_state_) {
     last_good_timer_ = loop_.After(options_.serve_last_good_after, [this] {
-      if (serving_) return;
-      spdlog::warn("the configuration is not complete after {}: serving what was good before",
-                   absl::FormatDuration(options_.serve_last_good_after));
-      Serve();
+      ServeLastGood(StrCat("the configuration is not complete after ",
+                           absl::FormatDuration(options_.serve_last_good_after)));
     });
   }
+}
+
+void Controller::ServeLastGood(std::string_view why) {
+  if (serving_) return;
+  spdlog::warn("{}: serving what was good before", why);
+  Serve();
 }
 
 void Controller::Remember(const state::Store::Loaded& loaded, translator::Changes& changes) {
@@ -304,6 +308,9 @@ void Controller::Process(Pending pending) {
   if (just_synced) {
     spdlog::info("configuration complete: {} objects", known_.size());
     Serve();
+  } else if (has_state_ && std::any_of(places_.begin(), places_.end(), [](const auto& p) { return p.second.unread; })) {
+    // It will not be complete soon, so nobody is made to wait for that.
+    ServeLastGood("a part of the configuration cannot be read");
   }
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -66,7 +67,7 @@ class Controller final : public sources::Sink, private xds::Observer {
              reporter::Reporter& reporter, state::Store* store, Options options);
   ~Controller() override;
 
-  // Takes up the last good state; call before the sources start, on the loop thread or before the loop runs.
+  // Takes up the last good state: the first thing that the loop does with the controller.
   void Start();
 
   // Any thread.
@@ -122,6 +123,8 @@ class Controller final : public sources::Sink, private xds::Observer {
   std::vector<Issue> RefusalsOf(const model::ObjectKey& key, const std::vector<xds::Client>& clients) const;
   void ReportPlaces(const absl::flat_hash_set<std::string>& changed);
   reporter::StatusReport MakeReport(const Known& known) const;
+  // Before the sources have told all. Only where there is such a state; not if served already.
+  void ServeLastGood(std::string_view why);
   void Serve();
   std::vector<v1::Status::Node> NodesOf(const model::ObjectKey& key, const std::vector<xds::Client>& clients) const;
 

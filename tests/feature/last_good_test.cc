@@ -77,6 +77,18 @@ TEST_F(LastGoodFeature, ARestartServesWhatWasGood) {
   EXPECT_TRUE(envoy.Has(Type::kScopedRoute, "http|a.test"));
 }
 
+TEST_F(LastGoodFeature, WhatCannotBeReadAtTheStartIsNotWaitedFor) {
+  Put(Upstream("u") + VirtualService("v", "a.test", To("u")));
+  Sync();
+  WaitStatus(model::Kind::kVirtualService, "v", [](const v1::Status& s) { return s.state() == v1::Status::ACCEPTED; });
+  Restart(absl::Hours(1));
+  Envoy envoy(port(), "ingress~1");
+  OnLoop([] {});
+  EXPECT_THAT(envoy.Events(), IsEmpty());
+  Break("a.yaml");
+  envoy.Wait<ScopedRouteConfiguration>(Type::kScopedRoute, "http|a.test");
+}
+
 TEST_F(LastGoodFeature, WhatWasRemovedWhileTheProgramWasAwayGoes) {
   Put(Upstream("u") + VirtualService("v", "a.test", To("u")));
   Sync();

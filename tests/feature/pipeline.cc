@@ -30,7 +30,7 @@ std::string To(std::string_view upstream, std::string_view prefix) {
 Pipeline::Pipeline() {
   char path[] = "/tmp/gloo-feature-XXXXXX";
   folder_ = mkdtemp(path);
-  Boot();
+  Boot(absl::Seconds(1));
 }
 
 Pipeline::~Pipeline() {
@@ -38,12 +38,12 @@ Pipeline::~Pipeline() {
   std::filesystem::remove_all(folder_);
 }
 
-void Pipeline::Restart() {
+void Pipeline::Restart(absl::Duration patience) {
   Halt();
-  Boot();
+  Boot(patience);
 }
 
-void Pipeline::Boot() {
+void Pipeline::Boot(absl::Duration patience) {
   loop_ = runtime::Loop::Create();
   metrics_ = runtime::Metrics::Create();
   auto store = state::Store::Open(folder_);
@@ -56,7 +56,9 @@ void Pipeline::Boot() {
                                  }});
   reporter_ = std::make_unique<reporter::Reporter>(store_.get(), nullptr, Clock::Real(), *metrics_);
   controller_ = std::make_unique<controller::Controller>(*loop_, *metrics_, *translator_, *server_, *reporter_,
-                                                         store_.get(), controller::Options{.sources = {"test"}});
+                                                         store_.get(),
+                                                         controller::Options{.sources = {"test"},
+                                                                             .serve_last_good_after = patience});
   ASSERT_TRUE(server_->Start().ok());
   controller_->Start();
   thread_ = std::thread([this] { loop_->Run(); });

@@ -34,8 +34,8 @@ class Pipeline : public ::testing::Test {
   Pipeline();
   ~Pipeline() override;
 
-  // With the same state directory, as after the end of the process.
-  void Restart();
+  // With the same state directory, as after the end of the process. The last good state is served after `patience`.
+  void Restart(absl::Duration patience = absl::Seconds(1));
 
   // What a source pushes: the documents of a text, in one batch. `file` is where they stand.
   void Put(const std::string& yaml, const std::string& file = "a.yaml");
@@ -56,7 +56,7 @@ class Pipeline : public ::testing::Test {
   double MetricValue(const std::string& line_start);
 
  private:
-  void Boot();
+  void Boot(absl::Duration patience);
   void Halt();
   void Push(sources::Batch batch);
 
