@@ -124,8 +124,8 @@ void Controller::Start() {
   Publish(translator_.Apply(changes), {}, SteadyNow());
   if (has_state_) {
     last_good_timer_ = loop_.After(options_.serve_last_good_after, [this] {
-      ServeLastGood(StrCat("the configuration is not complete after ",
-                           absl::FormatDuration(options_.serve_last_good_after)));
+      ServeLastGood(
+          StrCat("the configuration is not complete after ", absl::FormatDuration(options_.serve_last_good_after)));
     });
   }
 }

@@ -55,10 +55,9 @@ void Pipeline::Boot(absl::Duration patience) {
                                    return translator_->UnknownRole(role);
                                  }});
   reporter_ = std::make_unique<reporter::Reporter>(store_.get(), nullptr, Clock::Real(), *metrics_);
-  controller_ = std::make_unique<controller::Controller>(*loop_, *metrics_, *translator_, *server_, *reporter_,
-                                                         store_.get(),
-                                                         controller::Options{.sources = {"test"},
-                                                                             .serve_last_good_after = patience});
+  controller_ = std::make_unique<controller::Controller>(
+      *loop_, *metrics_, *translator_, *server_, *reporter_, store_.get(),
+      controller::Options{.sources = {"test"}, .serve_last_good_after = patience});
   ASSERT_TRUE(server_->Start().ok());
   controller_->Start();
   thread_ = std::thread([this] { loop_->Run(); });
