@@ -48,6 +48,11 @@ void ScopeKey::Apply(abi::EnvoyEarlyContextPtr context) const {
     key = std::string_view(key_buffer.data(), end - key_buffer.data());
   }
   envoy_dynamic_module_callback_early_header_mutation_set_header(context, kScopeHeader, key);
+  abi::EnvoyBuffer call;
+  if (envoy_dynamic_module_callback_early_header_mutation_get_header_value(context, kCallHeader, &call, 0, nullptr)) {
+    // Envoy has no way to remove a header here; an empty one names no credential.
+    envoy_dynamic_module_callback_early_header_mutation_set_header(context, kCallHeader, std::string_view(""));
+  }
 }
 
 }  // namespace gloo::filters

@@ -12,6 +12,8 @@
 namespace gloo::filters {
 
 inline constexpr std::string_view kScopeHeader = "x-gloo-scope";
+// Names the credential that a cluster adds; functions alone write it.
+inline constexpr std::string_view kCallHeader = "x-gloo-call";
 
 // Immutable after Parse; Apply runs on every worker at once.
 class ScopeKey {

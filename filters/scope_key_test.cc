@@ -43,6 +43,17 @@ TEST_F(ScopeKeyTest, ReplacesWhatTheClientSent) {
             "http|a.com");
 }
 
+TEST_F(ScopeKeyTest, EmptiesTheCallThatTheClientSent) {
+  Configure(R"({"table":"none","listener":"http"})");
+  FakeEarlyContext context{{{":authority", "a.com"}, {"x-gloo-call", "one"}, {"x-gloo-call", "two"}}};
+  EXPECT_TRUE(envoy_dynamic_module_on_early_header_mutation_mutate(scope_, &context));
+  EXPECT_EQ(HeaderOf(context.headers, "x-gloo-call"), "");
+  for (const auto& [name, value] : context.headers) EXPECT_FALSE(name == "x-gloo-call" && !value.empty()) << value;
+  FakeEarlyContext without{{{":authority", "a.com"}}};
+  EXPECT_TRUE(envoy_dynamic_module_on_early_header_mutation_mutate(scope_, &without));
+  EXPECT_EQ(without.headers.size(), 2u);
+}
+
 TEST_F(ScopeKeyTest, FollowsTheTable) {
   Configure(R"({"table":"follow","listener":"http"})");
   auto domains = std::make_unique<FakeFilterConfig>("gloo.domains",

@@ -1,5 +1,7 @@
 #include "plugins/builtin.h"
 
+#include "plugins/azure/azure.h"
+#include "plugins/rest/presets.h"
 #include "plugins/rest/rest.h"
 #include "plugins/route_basics/route_basics.h"
 #include "plugins/static/static.h"
@@ -9,6 +11,8 @@ namespace gloo::plugins {
 void AddBuiltins(translator::Registry& registry) {
   AddStatic(registry);
   AddRest(registry);
+  AddPresets(registry);
+  AddAzure(registry);
   AddRouteBasics(registry);
 }
 

@@ -109,7 +109,7 @@ std::string HeaderName(std::string_view written, HeaderUse use, std::string_view
         Cat(JsonQuote(written), " is no header name; letters, digits and any of -_.!#$%&'*+^`|~ are possible"));
     return "";
   }
-  if (name == kScopeHeader) {
+  if (name == kScopeHeader || name == kCallHeader) {
     issues.Error(field, "ProtectedHeader", Cat(JsonQuote(name), " belongs to Gloo and is not seen by routes"));
     return "";
   }

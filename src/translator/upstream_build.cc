@@ -3,9 +3,15 @@
 #include <utility>
 
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
+#include "envoy/extensions/common/matching/v3/extension_matcher.pb.h"
+#include "envoy/extensions/filters/http/composite/v3/composite.pb.h"
+#include "envoy/extensions/filters/http/credential_injector/v3/credential_injector.pb.h"
+#include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/filters/http/upstream_codec/v3/upstream_codec.pb.h"
+#include "envoy/extensions/http/injected_credentials/generic/v3/generic.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "envoy/type/matcher/v3/http_inputs.pb.h"
 #include "translator/envoy_build.h"
 #include "translator/names.h"
 #include "translator/text.h"
@@ -26,6 +32,20 @@ void EditHttpOptions(Cluster* cluster, Edit edit) {
   any.UnpackTo(&options);
   edit(options);
   any = Pack(options);
+}
+
+constexpr char kInjector[] = "envoy.filters.http.credential_injector";
+
+google::protobuf::Any Injector(const std::string& header, const std::string& resource) {
+  envoy::extensions::http::injected_credentials::generic::v3::Generic generic;
+  generic.set_header(header);
+  generic.mutable_credential()->set_name(resource);
+  *generic.mutable_credential()->mutable_sds_config() = AdsSource();
+  envoy::extensions::filters::http::credential_injector::v3::CredentialInjector injector;
+  injector.set_overwrite(true);
+  injector.mutable_credential()->set_name("envoy.http.injected_credentials.generic");
+  *injector.mutable_credential()->mutable_typed_config() = Pack(generic);
+  return Pack(injector);
 }
 
 // As the host's certificate has it.
@@ -128,6 +148,37 @@ void AddUpstreamFilter(std::string_view name, const google::protobuf::Any& confi
     // The codec ends the chain.
     filters->SwapElements(filters->size() - 2, filters->size() - 1);
   });
+}
+
+void AddCredential(const std::string& header, const std::string& resource, Cluster* cluster) {
+  AddUpstreamFilter(kInjector, Injector(header, resource), cluster);
+}
+
+void AddCallCredentials(const std::string& header, const std::map<std::string, std::string>& resources,
+                        Cluster* cluster) {
+  if (!resources.empty()) {
+    namespace composite = envoy::extensions::filters::http::composite::v3;
+    envoy::extensions::common::matching::v3::ExtensionWithMatcher chooser;
+    chooser.mutable_extension_config()->set_name("envoy.filters.http.composite");
+    *chooser.mutable_extension_config()->mutable_typed_config() = Pack(composite::Composite());
+    auto* tree = chooser.mutable_xds_matcher()->mutable_matcher_tree();
+    envoy::type::matcher::v3::HttpRequestHeaderMatchInput input;
+    input.set_header_name(std::string(kCallHeader));
+    tree->mutable_input()->set_name("call");
+    *tree->mutable_input()->mutable_typed_config() = Pack(input);
+    for (const auto& [key, resource] : resources) {
+      composite::ExecuteFilterAction action;
+      action.mutable_typed_config()->set_name(kInjector);
+      *action.mutable_typed_config()->mutable_typed_config() = Injector(header, resource);
+      auto* matched = (*tree->mutable_exact_match_map()->mutable_map())[key].mutable_action();
+      matched->set_name("inject");
+      *matched->mutable_typed_config() = Pack(action);
+    }
+    AddUpstreamFilter("envoy.filters.http.composite", Pack(chooser), cluster);
+  }
+  envoy::extensions::filters::http::header_mutation::v3::HeaderMutation unmark;
+  unmark.mutable_mutations()->add_request_mutations()->set_remove(std::string(kCallHeader));
+  AddUpstreamFilter("envoy.filters.http.header_mutation", Pack(unmark), cluster);
 }
 
 bool SetTls(const v1::UpstreamTls& written, const TlsHosts& hosts, Inputs& inputs, Cluster* cluster, Issues& issues) {

@@ -5,6 +5,7 @@
 #include <google/protobuf/duration.pb.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,15 @@ void SetHttp2(envoy::config::cluster::v3::Cluster* cluster);
 // the request as it leaves, such as a signature.
 void AddUpstreamFilter(std::string_view name, const google::protobuf::Any& config,
                        envoy::config::cluster::v3::Cluster* cluster);
+
+// A text (Inputs::TextResource) becomes the value of a header of every request, whatever the client sent.
+void AddCredential(const std::string& header, const std::string& resource,
+                   envoy::config::cluster::v3::Cluster* cluster);
+
+// Likewise, but of those requests alone that a function has marked by kCallHeader: the text by its key. The mark does
+// not leave.
+void AddCallCredentials(const std::string& header, const std::map<std::string, std::string>& resources,
+                        envoy::config::cluster::v3::Cluster* cluster);
 
 // What TLS has to know of the hosts.
 struct TlsHosts {

@@ -32,7 +32,7 @@ def write(root, files):
         ("filters/module.cc", "template/transformation.h", None),
         ("template/engine.cc", "filters/abi.h", "template may include nothing of ours; not filters"),
         ("src/plugins/rest/plugin.cc", "src/plugins/static/plugin.h", "a plugin must never include another"),
-        ("src/plugins/rest/plugin.cc", "src/plugins/rest/rest.proto", None),
+        ("src/plugins/rest/plugin.cc", "src/plugins/rest/rest.h", None),
         ("src/plugins/builtin.cc", "src/plugins/rest/plugin.h", None),
         ("src/controller/controller.cc", "src/plugins/rest/plugin.h", "only the list of built-in plugins"),
         ("src/controller/controller.cc", "src/sources/file/file_source.h", "only bootstrap names a backend (file)"),

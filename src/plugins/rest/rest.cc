@@ -3,42 +3,16 @@
 #include <algorithm>
 #include <memory>
 
-#include "plugins/rest/input.h"
-#include "plugins/rest/transformation_config.h"
-#include "src/plugins/rest/rest.pb.h"
+#include "plugins/rest_call.h"
+#include "src/plugins/rest.pb.h"
 #include "translator/envoy_build.h"
 #include "translator/names.h"
-#include "translator/text.h"
 
 namespace gloo::plugins {
 namespace {
 
-using translator::Cat;
 using translator::FilterConfigs;
 using translator::FunctionCall;
-
-// Connections hold bodies of this size without being told (role_unit.cc); more is said by the route.
-constexpr size_t kConnectionLimit = 1 << 20;
-// A request may take nine times as much in Envoy's memory: the body, and its fields.
-constexpr size_t kMostBodyBytes = 16 << 20;
-
-bool ReadExtensions(const v1::Route& route, RestExtensions* extensions) {
-  for (const google::protobuf::Any& any : route.extensions()) {
-    if (any.Is<RestExtensions>()) return any.UnpackTo(extensions);
-  }
-  return false;
-}
-
-void AddConfig(const TransformationBuilder& builder, envoy::config::route::v3::Route* out, FilterConfigs* filters) {
-  if (builder.empty()) return;
-  // A function's configuration is there before the route's own.
-  filters->emplace(std::string(translator::kTransformation),
-                   translator::ModulePerRoute(translator::kTransformation, tmpl::ToJson(builder.config())));
-  size_t limit = builder.config().max_body_bytes;
-  if (limit <= kConnectionLimit) return;
-  auto* held = out->mutable_request_body_buffer_limit();
-  held->set_value(std::max<uint64_t>(held->value(), limit));
-}
 
 class RestFunctions final : public translator::FunctionPlugin {
  public:
@@ -48,9 +22,7 @@ class RestFunctions final : public translator::FunctionPlugin {
   bool SetsPath(const FunctionCall& call) const override {
     RestFunction function;
     if (!Read(call, &function)) return false;
-    return !function.path().empty() ||
-           std::any_of(function.headers().begin(), function.headers().end(),
-                       [](const auto& header) { return translator::Lower(header.first) == ":path"; });
+    return WritesPath(function);
   }
 
   void Check(const FunctionCall& call, Issues& issues) const override {
@@ -59,25 +31,14 @@ class RestFunctions final : public translator::FunctionPlugin {
       issues.Error("", "BadSpec", "is not of a REST function");
       return;
     }
-    if (function.max_body_bytes() > kMostBodyBytes) {
-      issues.Error("maxBodyBytes", "TooLarge", Cat("must be at most ", kMostBodyBytes));
-    }
-    TransformationBuilder builder(&function, nullptr, Place::Owner::kFunction, issues);
-    builder.Compile(issues);
-    CheckInputSchema(function, issues);
+    CheckRestFunction(function, issues);
   }
 
   void Call(const FunctionCall& call, const v1::Route& route, envoy::config::route::v3::Route* out,
             FilterConfigs* filters, Issues& issues) const override {
     RestFunction function;
-    RestExtensions extensions;
     if (!Read(call, &function)) return;
-    bool extended = ReadExtensions(route, &extensions);
-    IssuePath path(issues, "extensions");
-    TransformationBuilder builder(&function, extended ? &extensions : nullptr, Place::Owner::kRoute, issues);
-    const std::unique_ptr<tmpl::Transformation> transformation = builder.Compile(issues);
-    if (transformation != nullptr) WarnOfMissingInputs(call.name, function, route, *transformation, issues);
-    AddConfig(builder, out, filters);
+    CallRestFunction(function, call.name, /*call_key=*/"", route, out, filters, issues);
   }
 
  private:
@@ -109,15 +70,8 @@ class RestRoutes final : public translator::RoutePlugin {
     }
     // Of a route that calls nothing but one function all has been said and done by that.
     if (route.single_destination().has_function()) return;
-    Issues said(issues.path());
-    TransformationBuilder builder(nullptr, &extensions, Place::Owner::kRoute, said);
-    builder.Compile(said);
     // A weighted function has said the same things.
-    for (const Issue& issue : said.items()) {
-      bool known = CallsFunction(route) && issue.reason == "NoResponseTemplate";
-      if (!known) issues.Add(issue);
-    }
-    AddConfig(builder, out, filters);
+    TransformPlainResponse(extensions, CallsFunction(route), out, filters, issues);
   }
 };
 

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
-#include "src/plugins/rest/rest.pb.h"
+#include "src/plugins/rest.pb.h"
 #include "template/transformation.h"
 
 namespace gloo::plugins {

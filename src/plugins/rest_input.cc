@@ -1,4 +1,4 @@
-#include "plugins/rest/input.h"
+#include "plugins/rest_input.h"
 
 #include <algorithm>
 #include <charconv>

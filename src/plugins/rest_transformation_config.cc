@@ -1,11 +1,11 @@
-#include "plugins/rest/transformation_config.h"
+#include "plugins/rest_transformation_config.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <utility>
 
-#include "plugins/rest/input.h"
+#include "plugins/rest_input.h"
 #include "translator/names.h"
 #include "translator/text.h"
 

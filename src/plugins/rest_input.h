@@ -7,7 +7,7 @@
 
 #include "api/v1/virtual_service.pb.h"
 #include "base/issues.h"
-#include "src/plugins/rest/rest.pb.h"
+#include "src/plugins/rest.pb.h"
 #include "template/transformation.h"
 
 namespace gloo::plugins {

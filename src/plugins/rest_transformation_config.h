@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/issues.h"
-#include "src/plugins/rest/rest.pb.h"
+#include "src/plugins/rest.pb.h"
 #include "template/transformation.h"
 
 namespace gloo::plugins {
