@@ -95,6 +95,9 @@ bool envoy_dynamic_module_callback_http_get_header(abi::EnvoyFilterPtr filter, a
 size_t envoy_dynamic_module_callback_http_get_headers_size(abi::EnvoyFilterPtr filter, abi::HeaderType type);
 bool envoy_dynamic_module_callback_http_get_headers(abi::EnvoyFilterPtr filter, abi::HeaderType type,
                                                     abi::EnvoyHttpHeader* headers);
+// Beside the values that are there.
+bool envoy_dynamic_module_callback_http_add_header(abi::EnvoyFilterPtr filter, abi::HeaderType type,
+                                                   abi::ModuleBuffer key, abi::ModuleBuffer value);
 // Replaces all values; ModuleBuffer::None() removes the header.
 bool envoy_dynamic_module_callback_http_set_header(abi::EnvoyFilterPtr filter, abi::HeaderType type,
                                                    abi::ModuleBuffer key, abi::ModuleBuffer value);

@@ -207,6 +207,14 @@ bool envoy_dynamic_module_callback_http_set_header(abi::EnvoyFilterPtr filter, a
   return true;
 }
 
+bool envoy_dynamic_module_callback_http_add_header(abi::EnvoyFilterPtr filter, abi::HeaderType type,
+                                                   abi::ModuleBuffer key, abi::ModuleBuffer value) {
+  FakeStream::Message* message = MessageOf(filter, type);
+  EXPECT_FALSE(message->headers_gone) << "header " << View(key) << " is added after the headers have gone on";
+  message->headers.emplace_back(View(key), View(value));
+  return true;
+}
+
 size_t envoy_dynamic_module_callback_http_get_body_chunks_size(abi::EnvoyFilterPtr filter, abi::BodyType type) {
   const auto* received = Received(filter, type);
   return received == nullptr ? 0 : received->size();

@@ -24,6 +24,7 @@ class FakeTransformation : public tmpl::Transformation {
   bool request_needs_body() const override { return needs_request_body; }
   bool response_needs_body() const override { return needs_response_body; }
   size_t max_body_bytes() const override { return limit; }
+  bool passes_errors() const override { return passes; }
   void Request(const tmpl::HeaderSource& headers, std::string_view body, tmpl::Outcome* outcome) const override {
     *outcome = request(headers, body);
   }
@@ -46,6 +47,7 @@ class FakeTransformation : public tmpl::Transformation {
   // `response` gets the request's headers then.
   bool reads_request = false;
   size_t limit = 100;
+  bool passes = false;
 };
 
 // A chain with the filter, and a route with a FakeTransformation to be filled in before Route().

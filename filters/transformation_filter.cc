@@ -36,6 +36,9 @@ constexpr std::string_view kCoding[] = {"content-encoding", "transfer-encoding"}
 // What lets a server send a response in part, or not legibly.
 constexpr std::string_view kPartial[] = {"accept-encoding", "range", "if-range"};
 
+// Of the dynamic metadata.
+constexpr std::string_view kNamespace = "gloo.transformation";
+
 template <size_t N>
 bool IsOneOf(const std::string_view (&names)[N], std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
@@ -172,12 +175,14 @@ HeadersStatus TransformationFilter::BeginMessage(Direction direction, const Head
   if (needs_body && !end_of_stream) {
     const std::string_view encoding = headers.Get("content-encoding").value_or("");
     if (!tmpl::IsIdentityEncoding(encoding)) {
+      if (LetPass(direction, headers)) return HeadersStatus::kContinue;
       FailEncoded(direction, std::string(encoding));
       return HeadersStatus::kStopIteration;
     }
     // Said at once, not after a megabyte: the client may still be sending.
     const std::string length(headers.Get("content-length").value_or(""));
     if (std::strtoull(length.c_str(), nullptr, 10) > transformation_->max_body_bytes()) {
+      if (LetPass(direction, headers)) return HeadersStatus::kContinue;
       FailTooLarge(direction);
       return HeadersStatus::kStopIteration;
     }
@@ -200,6 +205,13 @@ BodyStatus TransformationFilter::OnBody(Direction direction, bool end_of_stream)
   // The body is kept here, in one piece, and not in Envoy's buffer: the templates need it so, and Envoy's own limit
   // does not count.
   if (!TakeReceived(envoy_, received, transformation_->max_body_bytes(), &body_)) {
+    if (LetPass(direction, Headers(envoy_, TypeOf(direction)))) {
+      // What was held goes before what has just come, and the rest streams by.
+      TakeReceived(envoy_, received, SIZE_MAX, &body_);
+      mode = BodyMode::kPass;
+      AppendBody(received);
+      return BodyStatus::kContinue;
+    }
     FailTooLarge(direction);
     return BodyStatus::kStopIterationNoBuffer;
   }
@@ -235,18 +247,19 @@ bool TransformationFilter::Run(Direction direction, const Headers& headers, End 
   } else {
     transformation_->Response(headers, request_headers_.get(), body_, &outcome);
   }
-  if (outcome.status != 0) {
-    Fail(direction, outcome.status, outcome.error, "gloo_transformation_failed");
-    return false;
-  }
-  for (const auto& [name, value] : outcome.set_headers) {
-    const std::string mistake = ValueMistake(name, value);
-    if (mistake.empty()) continue;
-    if (request) {
-      Fail(direction, 400, "bad request: " + mistake, "gloo_transformation_bad_header");
-    } else {
-      Fail(direction, 502, "bad response: " + mistake, "gloo_transformation_bad_header");
+  std::string_view details = "gloo_transformation_failed";
+  for (const auto* list : {&outcome.set_headers, &outcome.append_headers}) {
+    for (const auto& [name, value] : *list) {
+      const std::string mistake = ValueMistake(name, value);
+      if (mistake.empty() || outcome.status != 0) continue;
+      details = "gloo_transformation_bad_header";
+      outcome.status = request ? 400 : 502;
+      outcome.error = (request ? "bad request: " : "bad response: ") + mistake;
     }
+  }
+  if (outcome.status != 0) {
+    if (LetPass(direction, headers)) return true;
+    Fail(direction, outcome.status, outcome.error, details);
     return false;
   }
   Count(request ? config_->requests : config_->responses);
@@ -280,10 +293,23 @@ void TransformationFilter::Apply(Direction direction, const Headers& headers, co
     SetHeader(direction, name, value);
     if (name == ":method") upstream_head_ = value == "HEAD";
   }
+  for (const auto& [name, value] : outcome.append_headers) {
+    envoy_dynamic_module_callback_http_add_header(envoy_, TypeOf(direction), name, value);
+  }
+  for (const auto& [name, value] : outcome.metadata) {
+    envoy_dynamic_module_callback_http_set_dynamic_metadata_string(envoy_, kNamespace, name, value);
+  }
   if (!new_body || (end == End::kHeaders && outcome.body->empty())) return;
   // HTTP/1 can send trailers only after a chunked body.
   const std::string size = std::to_string(outcome.body->size());
   SetHeader(direction, "content-length", end == End::kTrailers ? ModuleBuffer::None() : ModuleBuffer(size));
+}
+
+bool TransformationFilter::LetPass(Direction direction, const Headers& headers) {
+  if (!transformation_->passes_errors()) return false;
+  Count(direction == Direction::kRequest ? config_->request_errors : config_->response_errors, "passed");
+  Apply(direction, headers, {}, End::kHeaders);
+  return true;
 }
 
 void TransformationFilter::AppendBody(BodyType where) {

@@ -72,6 +72,8 @@ class TransformationFilter : public StreamFilter {
   // client is answered.
   bool Run(Direction direction, const Headers& headers, End end);
   void Apply(Direction direction, const Headers& headers, const tmpl::Outcome& outcome, End end);
+  // The message goes on as it came, where the route wants that of one that fails.
+  bool LetPass(Direction direction, const Headers& headers);
   // Hands body_ to Envoy.
   void AppendBody(abi::BodyType where);
 

@@ -52,6 +52,67 @@ TEST_F(TransformationTest, HeadersOnlyStreams) {
   EXPECT_EQ(config.counters, (Counters{{"gloo.transformation.requests", 1}}));
 }
 
+TEST_F(TransformationTest, AppendsHeadersAndWritesMetadata) {
+  transformation.request = [](const tmpl::HeaderSource&, std::string_view) {
+    tmpl::Outcome outcome;
+    outcome.append_headers = {{"via", "gloo"}, {"x-new", "1"}};
+    outcome.metadata = {{"tenant", "toys"}};
+    return outcome;
+  };
+  auto stream = Stream();
+  stream->Request({{":method", "GET"}, {"via", "other"}});
+  EXPECT_EQ(stream->request.headers,
+            (HeaderList{{":method", "GET"}, {"via", "other"}, {"via", "gloo"}, {"x-new", "1"}}));
+  EXPECT_EQ(stream->metadata, (std::map<std::string, std::string>{{"gloo.transformation tenant", "toys"}}));
+  transformation.request = [](const tmpl::HeaderSource&, std::string_view) {
+    tmpl::Outcome outcome;
+    outcome.append_headers = {{"x", "a\nb"}};
+    return outcome;
+  };
+  auto broken = Stream();
+  broken->Request(kGet);
+  EXPECT_EQ(broken->reply->status, 400);
+}
+
+TEST_F(TransformationTest, FailuresPassWhereTheRouteWantsThat) {
+  transformation.passes = true;
+  transformation.request = [](const tmpl::HeaderSource&, std::string_view) { return Error(400, "no"); };
+  transformation.response = [](const tmpl::HeaderSource&, std::string_view) { return Set("x", "a\nb"); };
+  transformation.needs_request_body = transformation.needs_response_body = true;
+  auto stream = Stream();
+  stream->Request({{":method", "POST"}, {":path", "/a"}, {"content-length", "4"}, {"accept-encoding", "br"}},
+                  {"ab", "cd"},
+                  /*trailers=*/true);
+  EXPECT_EQ(stream->request.headers, (HeaderList{{":method", "POST"}, {":path", "/a"}, {"content-length", "4"}}));
+  EXPECT_EQ(stream->request.body, "abcd");
+  stream->Response({{":status", "200"}}, {"x", "y"});
+  EXPECT_EQ(stream->response.headers, (HeaderList{{":status", "200"}}));
+  EXPECT_EQ(stream->response.body, "xy");
+  EXPECT_FALSE(stream->reply.has_value());
+  EXPECT_EQ(config.counters, (Counters{{"gloo.transformation.request_errors status=passed", 1},
+                                       {"gloo.transformation.response_errors status=passed", 1}}));
+}
+
+TEST_F(TransformationTest, WhatCannotBeHeldPassesWhereTheRouteWantsThat) {
+  transformation.passes = true;
+  transformation.needs_request_body = transformation.needs_response_body = true;
+  transformation.request = [](const tmpl::HeaderSource&, std::string_view) { return Set("never", "run"); };
+  transformation.response = transformation.request;
+  transformation.limit = 3;
+  auto stream = Stream();
+  // Too large: found on the way, and said before.
+  stream->Request({{":method", "POST"}}, {"ab", "cd", "ef"});
+  EXPECT_EQ(stream->request.body, "abcdef");
+  stream->Response({{":status", "200"}, {"content-length", "4"}}, {"ab", "cd"});
+  EXPECT_EQ(stream->response.body, "abcd");
+  auto encoded = Stream();
+  encoded->Request({{":method", "POST"}, {"content-encoding", "gzip"}}, {"\x1f"});
+  EXPECT_EQ(encoded->request.headers, (HeaderList{{":method", "POST"}, {"content-encoding", "gzip"}}));
+  EXPECT_EQ(encoded->request.body, "\x1f");
+  EXPECT_EQ(config.counters, (Counters{{"gloo.transformation.request_errors status=passed", 2},
+                                       {"gloo.transformation.response_errors status=passed", 1}}));
+}
+
 TEST_F(TransformationTest, SeveralValuesReadAsOne) {
   transformation.request = [](const tmpl::HeaderSource& headers, std::string_view) {
     const auto a = headers.Get("x-a");

@@ -58,7 +58,7 @@ struct CompiledMessage::Work {
   Work(const CompiledMessage& message, const HeaderSource& source, const HeaderSource* request_headers,
        std::string_view body, Outcome* result)
       : context(source, request_headers, body, BodyMemory(message.max_body_bytes_), message.extractors_,
-                message.parameters_, &arena),
+                message.parameters_, message.missing_is_null_, &arena),
         headers(source),
         outcome(result),
         is_response(message.is_response_) {}
@@ -100,7 +100,8 @@ void CompiledMessage::Apply(const HeaderSource& headers, const HeaderSource* req
   Work work(*this, headers, request_headers, body, outcome);
   // Method, path and content type besides.
   outcome->set_headers.reserve(headers_.size() + 3);
-  CheckInput(&work) && ApplyMethod(&work) && ApplyPath(&work) && ApplyHeaders(&work) && ApplyBody(&work);
+  CheckInput(&work) && ApplyMethod(&work) && ApplyPath(&work) && ApplyHeaders(&work) && ApplyAppends(&work) &&
+      ApplyMetadata(&work) && ApplyBody(&work);
 }
 
 bool CompiledMessage::CheckInput(Work* work) const {
@@ -229,6 +230,27 @@ bool CompiledMessage::ApplyHeaders(Work* work) const {
     } else {
       outcome->remove_headers.push_back(header.name);
     }
+  }
+  return true;
+}
+
+bool CompiledMessage::ApplyAppends(Work* work) const {
+  for (const Named& header : append_headers_) {
+    std::string value;
+    if (!Render(*header.value, work, &value)) return false;
+    if (!IsHeaderValue(value)) {
+      return work->Fail(kBadRequest, "the header \"" + header.name + "\" would hold a control character");
+    }
+    if (!value.empty()) work->outcome->append_headers.emplace_back(header.name, std::move(value));
+  }
+  return true;
+}
+
+bool CompiledMessage::ApplyMetadata(Work* work) const {
+  for (const Named& named : metadata_) {
+    std::string value;
+    if (!Render(*named.value, work, &value)) return false;
+    if (!value.empty()) work->outcome->metadata.emplace_back(named.name, std::move(value));
   }
   return true;
 }

@@ -38,6 +38,7 @@ class MessageCompiler {
   std::unique_ptr<const CompiledMessage> Compile() {
     message_->is_response_ = is_response_;
     message_->max_body_bytes_ = config_.max_body_bytes;
+    message_->missing_is_null_ = config_.on_error == OnError::kDefault;
     for (size_t i = 0; i < templates_.extractors.size(); ++i) AddExtractor(i);
     if (is_response_) {
       RefuseRequestOnly();
@@ -48,7 +49,9 @@ class MessageCompiler {
     if (templates_.path.has_value()) message_->path_ = CompilePath("path", *templates_.path);
     for (const auto& [name, value] : templates_.query) AddQuery(name, value);
     for (const auto& [name, value] : templates_.headers) AddHeader(name, value);
+    for (const auto& [name, value] : templates_.append_headers) AddAppend(name, value);
     for (size_t i = 0; i < templates_.remove_headers.size(); ++i) AddRemoval(i);
+    for (const auto& [name, value] : templates_.metadata) AddMetadata(name, value);
     if (templates_.body.has_value()) {
       message_->body_ = CompileTemplate("body", *templates_.body, BodyLanding());
       if (templates_.merge_extractors_to_body) Fail("merge_extractors_to_body", "cannot stand beside body");
@@ -167,7 +170,8 @@ class MessageCompiler {
       return std::any_of(list.begin(), list.end(), [&](const auto& entry) { return names(entry.second); });
     };
     bool named = names(templates_.method.value_or("")) || names(templates_.path.value_or("")) ||
-                 names(templates_.body.value_or("")) || names_in(templates_.query) || names_in(templates_.headers);
+                 names(templates_.body.value_or("")) || names_in(templates_.query) || names_in(templates_.headers) ||
+                 names_in(templates_.append_headers) || names_in(templates_.metadata);
     for (const Parameter& other : message_->parameters_) {
       if (std::string_view(other.name).substr(0, other.name.find('.')) == name) named = false;
     }
@@ -204,11 +208,32 @@ class MessageCompiler {
     for (const auto& other : message_->headers_) {
       if (other.name == name) return Fail(field, "stands twice");
     }
+    message_->headers_.push_back({std::move(name), CompileHeader(field, text)});
+  }
+
+  std::unique_ptr<const Template> CompileHeader(const std::string& field, const std::string& text) {
     auto value = CompileTemplate(field, text, Landing::kText);
     if (value != nullptr && value->constant() != nullptr && !IsHeaderValue(*value->constant())) {
       Fail(field, "a header cannot hold a control character");
     }
-    message_->headers_.push_back({std::move(name), std::move(value)});
+    return value;
+  }
+
+  void AddAppend(const std::string& given, const std::string& text) {
+    const std::string field = "append_headers[" + Quoted(given) + "]";
+    std::string name = Lower(given);
+    if (!IsHeaderName(name)) return Fail(field, Quoted(given) + " is not the name of a header");
+    // Those that a message has once only.
+    for (const std::string_view once : {"host", "content-type", "content-length", "transfer-encoding"}) {
+      if (name == once) return Fail(field, Quoted(given) + " cannot have several values; set it among the headers");
+    }
+    message_->append_headers_.push_back({std::move(name), CompileHeader(field, text)});
+  }
+
+  void AddMetadata(const std::string& name, const std::string& text) {
+    const std::string field = "metadata[" + Quoted(name) + "]";
+    if (name.empty()) return Fail(field, "metadata needs a name");
+    message_->metadata_.push_back({name, CompileTemplate(field, text, Landing::kText)});
   }
 
   bool CheckName(const std::string& field, const std::string& given, std::string_view name) {
@@ -283,7 +308,9 @@ std::vector<std::string> CompiledMessage::RequiredBodyFields() const {
   add(method_);
   add(path_);
   for (const Named& query : query_) add(query.value);
-  for (const Named& header : headers_) add(header.value);
+  for (const std::vector<Named>* list : {&headers_, &append_headers_, &metadata_}) {
+    for (const Named& named : *list) add(named.value);
+  }
   add(body_);
   return fields;
 }

@@ -50,10 +50,13 @@ class CompiledMessage {
   bool ApplyMethod(Work* work) const;
   bool ApplyPath(Work* work) const;
   bool ApplyHeaders(Work* work) const;
+  bool ApplyAppends(Work* work) const;
+  bool ApplyMetadata(Work* work) const;
   bool ApplyBody(Work* work) const;
   bool SetQuery(Work* work, std::string* path) const;
 
   bool is_response_ = false;
+  bool missing_is_null_ = false;
   size_t max_body_bytes_ = 0;
   std::vector<CompiledExtractor> extractors_;
   std::vector<Parameter> parameters_;
@@ -62,6 +65,8 @@ class CompiledMessage {
   std::unique_ptr<const Template> path_;
   std::vector<Named> query_;
   std::vector<Named> headers_;
+  std::vector<Named> append_headers_;
+  std::vector<Named> metadata_;
   std::vector<std::string> remove_headers_;
   std::unique_ptr<const Template> body_;
   bool merge_ = false;

@@ -87,6 +87,8 @@ TransformationConfig MakeConfig(const YAML::Node& function) {
   request.path = text(function["path"]);
   request.query = Pairs(function["query"]);
   request.headers = Pairs(function["headers"]);
+  request.append_headers = Pairs(function["appendHeaders"]);
+  request.metadata = Pairs(function["metadata"]);
   request.body = text(function["body"]);
   request.merge_extractors_to_body = function["mergeParametersToBody"].as<bool>(false);
   if (!(request == MessageTemplates())) {
@@ -107,9 +109,12 @@ TransformationConfig MakeConfig(const YAML::Node& function) {
   if (YAML::Node node = function["response"]) {
     MessageTemplates response;
     response.headers = Pairs(node["headers"]);
+    response.append_headers = Pairs(node["appendHeaders"]);
+    response.metadata = Pairs(node["metadata"]);
     response.body = text(node["body"]);
     config.response = response;
   }
+  if (function["onError"].as<std::string>("fail") == "default") config.on_error = OnError::kDefault;
   config.max_body_bytes = function["maxBodyBytes"].as<size_t>(config.max_body_bytes);
   return config;
 }
@@ -149,6 +154,9 @@ void RunYaml(const Example& example) {
     if (sends["method"]) expected += "set :method: " + sends["method"].as<std::string>() + "\n";
     if (sends["path"]) expected += "set :path: " + sends["path"].as<std::string>() + "\n";
     for (const auto& [name, value] : Pairs(sends["headers"])) expected += "set " + name + ": " + value + "\n";
+    for (const YAML::Node& name : sends["removes"]) expected += "remove " + name.as<std::string>() + "\n";
+    for (const auto& [name, value] : Pairs(sends["appends"])) expected += "append " + name + ": " + value + "\n";
+    for (const auto& [name, value] : Pairs(sends["metadata"])) expected += "metadata " + name + ": " + value + "\n";
     if (sends["body"]) expected += "body " + sends["body"].as<std::string>() + "\n";
   }
   EXPECT_EQ(Describe(outcome), expected);

@@ -85,8 +85,9 @@ class Call {
     return Fail(std::string("needs ") + what + ", got " + TypeName(got));
   }
   bool Nothing(const char* what) {
-    if (!maybe_) return Fail(what);
-    *result_ = Value::Missing();
+    if (maybe_) return Give(Value::Missing());
+    if (!run_->context->missing_is_null()) return Fail(what);
+    *result_ = Value::Null();
     return true;
   }
   bool Give(const Value& value) {

@@ -51,7 +51,12 @@ class Machine {
 
   size_t OutputLimit() const { return output_start_ + program_.limits.output_bytes; }
 
-  bool Missing(const VariablePath& path) {
+  // A variable that is missing and has no default.
+  bool Missing(const VariablePath& path, Value* value) {
+    if (run_.context->missing_is_null()) {
+      *value = Value::Null();
+      return true;
+    }
     std::string message = "variable \"" + std::string(path.text) + "\" is missing";
     std::string reason = run_.context->MissingReason(path);
     if (!reason.empty()) message += ": " + reason;
@@ -163,7 +168,7 @@ bool Machine::Step(const Instruction& in) {
     case Op::kEmitVariable: {
       Value value;
       if (!Find(program_.paths[in.a], &value)) return false;
-      if (value.missing()) return Missing(program_.paths[in.a].variable);
+      if (value.missing() && !Missing(program_.paths[in.a].variable, &value)) return false;
       auto mode = static_cast<Emit>(in.mode);
       if (mode == Emit::kJsonValue && value.is_string()) {
         if (!IsOneJson(value)) {
@@ -180,7 +185,7 @@ bool Machine::Step(const Instruction& in) {
     case Op::kMaybeVariable: {
       Value value;
       if (!Find(program_.paths[in.a], &value)) return false;
-      if (value.missing() && in.op == Op::kVariable) return Missing(program_.paths[in.a].variable);
+      if (value.missing() && in.op == Op::kVariable && !Missing(program_.paths[in.a].variable, &value)) return false;
       Push(value);
       return true;
     }
@@ -199,6 +204,7 @@ bool Machine::Step(const Instruction& in) {
       Value container = Pop();
       Value element;
       if (!Index(container, key, &run_, &element)) return false;
+      if (element.missing() && in.op == Op::kIndex && run_.context->missing_is_null()) element = Value::Null();
       if (element.missing() && in.op == Op::kIndex) {
         std::string text;
         AppendText(key, 100, &text);

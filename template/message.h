@@ -21,13 +21,15 @@ class MessageContext : public Context {
  public:
   // `memory`: what the body's fields, and the parameters among them, may take.
   MessageContext(const HeaderSource& headers, const HeaderSource* request_headers, std::string_view body, size_t memory,
-                 std::span<const CompiledExtractor> extractors, std::span<const Parameter> parameters, Arena* arena)
+                 std::span<const CompiledExtractor> extractors, std::span<const Parameter> parameters,
+                 bool missing_is_null, Arena* arena)
       : headers_(headers),
         request_headers_(request_headers),
         body_(body),
         memory_(memory),
         extractors_(extractors),
         parameters_(parameters),
+        missing_is_null_(missing_is_null),
         arena_(arena) {}
 
   bool Find(const VariablePath& path, Arena* arena, Value* value) override;
@@ -35,6 +37,7 @@ class MessageContext : public Context {
   bool Root(Arena* arena, Value* value) override;
   std::string error() const override { return error_; }
   bool too_large() const override { return too_large_; }
+  bool missing_is_null() const override { return missing_is_null_; }
   std::string MissingReason(const VariablePath& path) const override;
   std::string_view Body() const override { return body_; }
   std::optional<std::string_view> Header(std::string_view name) const override { return headers_.Get(name); }
@@ -73,6 +76,7 @@ class MessageContext : public Context {
   size_t memory_used_ = 0;
   std::span<const CompiledExtractor> extractors_;
   std::span<const Parameter> parameters_;
+  const bool missing_is_null_;
   Arena* arena_;
   // Reading on demand is not seen from outside.
   mutable Value* parameter_values_ = nullptr;

@@ -89,6 +89,8 @@ class Context {
   virtual std::string error() const { return ""; }
   // With an error: the data takes more memory than it may.
   virtual bool too_large() const { return false; }
+  // What is missing and has no default counts as null, where it would be an error.
+  virtual bool missing_is_null() const { return false; }
   // Why the variable is absent, if there is a reason beyond that: "a body of type \"text/plain\" has no fields".
   virtual std::string MissingReason(const VariablePath&) const { return ""; }
   virtual std::string_view Body() const { return {}; }

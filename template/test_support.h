@@ -56,6 +56,8 @@ inline std::string Describe(const Outcome& outcome) {
   if (outcome.status != 0) out += "status " + std::to_string(outcome.status) + ": " + outcome.error + "\n";
   for (const auto& [name, value] : outcome.set_headers) out += "set " + name + ": " + value + "\n";
   for (const auto& name : outcome.remove_headers) out += "remove " + name + "\n";
+  for (const auto& [name, value] : outcome.append_headers) out += "append " + name + ": " + value + "\n";
+  for (const auto& [name, value] : outcome.metadata) out += "metadata " + name + ": " + value + "\n";
   if (outcome.body.has_value()) out += "body " + *outcome.body + "\n";
   return out;
 }

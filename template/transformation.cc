@@ -8,8 +8,11 @@ namespace {
 class CompiledTransformation : public Transformation {
  public:
   CompiledTransformation(std::unique_ptr<const CompiledMessage> request,
-                         std::unique_ptr<const CompiledMessage> response, size_t max_body_bytes)
-      : request_(std::move(request)), response_(std::move(response)), max_body_bytes_(max_body_bytes) {}
+                         std::unique_ptr<const CompiledMessage> response, const TransformationConfig& config)
+      : request_(std::move(request)),
+        response_(std::move(response)),
+        max_body_bytes_(config.max_body_bytes),
+        passes_errors_(config.on_error == OnError::kPass) {}
 
   bool has_request() const override { return request_ != nullptr; }
   bool has_response() const override { return response_ != nullptr; }
@@ -17,6 +20,7 @@ class CompiledTransformation : public Transformation {
   bool response_needs_body() const override { return response_ != nullptr && response_->needs_body(); }
   bool response_reads_request() const override { return response_ != nullptr && response_->reads_request(); }
   size_t max_body_bytes() const override { return max_body_bytes_; }
+  bool passes_errors() const override { return passes_errors_; }
 
   void Request(const HeaderSource& headers, std::string_view body, Outcome* outcome) const override {
     *outcome = Outcome();
@@ -45,6 +49,7 @@ class CompiledTransformation : public Transformation {
   std::unique_ptr<const CompiledMessage> request_;
   std::unique_ptr<const CompiledMessage> response_;
   size_t max_body_bytes_;
+  bool passes_errors_;
 };
 
 }  // namespace
@@ -58,7 +63,7 @@ std::unique_ptr<Transformation> Transformation::Compile(const TransformationConf
   bool failed =
       (config.request.has_value() && request == nullptr) || (config.response.has_value() && response == nullptr);
   if (failed) return nullptr;
-  return std::make_unique<CompiledTransformation>(std::move(request), std::move(response), config.max_body_bytes);
+  return std::make_unique<CompiledTransformation>(std::move(request), std::move(response), config);
 }
 
 }  // namespace gloo::tmpl

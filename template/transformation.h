@@ -37,7 +37,11 @@ struct MessageTemplates {
   std::vector<std::pair<std::string, std::string>> query;
   // Set (replace); an empty result removes the header.
   std::vector<std::pair<std::string, std::string>> headers;
+  // Set beside the values that are there; an empty result adds nothing.
+  std::vector<std::pair<std::string, std::string>> append_headers;
   std::vector<std::string> remove_headers;
+  // Dynamic metadata of the stream, for other filters and access logs; an empty result sets nothing.
+  std::vector<std::pair<std::string, std::string>> metadata;
   // Unset: the body passes through untouched, and streams unless a template reads it.
   std::optional<std::string> body;
   // A JSON object of all body fields and extracted parameters becomes the body; excludes `body`.
@@ -47,6 +51,13 @@ struct MessageTemplates {
   bool operator==(const MessageTemplates&) const = default;
 };
 
+// What becomes of a message whose templates fail.
+enum class OnError {
+  kFail,     // it is answered: 400 and the like, 502 on a response
+  kPass,     // it goes on as it came
+  kDefault,  // a variable that is missing is null; all other failures are answered
+};
+
 struct TransformationConfig {
   std::optional<MessageTemplates> request;
   std::optional<MessageTemplates> response;
@@ -54,6 +65,7 @@ struct TransformationConfig {
   size_t max_body_bytes = 1 << 20;
   // Values put into a JSON body are escaped for where they land. False: as the first Gloo did, raw.
   bool escape_json = true;
+  OnError on_error = OnError::kFail;
   bool operator==(const TransformationConfig&) const = default;
 };
 
@@ -93,7 +105,9 @@ struct Outcome {
   // With status: the body of the answer, "bad request: variable \"id\" is missing".
   std::string error;
   std::vector<std::pair<std::string, std::string>> set_headers;  // :path, :method included
+  std::vector<std::pair<std::string, std::string>> append_headers;
   std::vector<std::string> remove_headers;
+  std::vector<std::pair<std::string, std::string>> metadata;
   std::optional<std::string> body;
 };
 
@@ -111,6 +125,8 @@ class Transformation {
   virtual bool request_needs_body() const = 0;
   virtual bool response_needs_body() const = 0;
   virtual size_t max_body_bytes() const = 0;
+  // Messages that fail go on as they came.
+  virtual bool passes_errors() const = 0;
 
   // `body` is empty unless request_needs_body(). Failures are 400 (413 past a limit) with "bad request: ...", on a
   // response 502 with "bad response: ...". The answer of one header name is either set or removed, never both.

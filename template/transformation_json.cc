@@ -9,12 +9,13 @@
 namespace gloo::tmpl {
 namespace {
 
-constexpr std::string_view kConfigFields[] = {"request", "response", "max_body_bytes", "escape_json"};
-constexpr std::string_view kMessageFields[] = {"extractors",  "method",         "path", "query",
-                                               "headers",     "remove_headers", "body", "merge_extractors_to_body",
-                                               "input_schema"};
+constexpr std::string_view kConfigFields[] = {"request", "response", "max_body_bytes", "escape_json", "on_error"};
+constexpr std::string_view kMessageFields[] = {"extractors",   "method",         "path",    "query",
+                                               "headers",      "remove_headers", "body",    "merge_extractors_to_body",
+                                               "input_schema", "append_headers", "metadata"};
 constexpr std::string_view kExtractorFields[] = {"from", "key", "pattern"};
 constexpr std::string_view kNamedFields[] = {"name", "value"};
+constexpr std::string_view kOnErrors[] = {"fail", "pass", "default"};
 constexpr std::string_view kFroms[] = {"path", "authority", "header", "query"};
 
 class Writer {
@@ -29,6 +30,7 @@ class Writer {
       Key("escape_json");
       out_ += "false";
     }
+    if (config.on_error != OnError::kFail) Member("on_error", kOnErrors[static_cast<size_t>(config.on_error)]);
     Close('}');
   }
   std::string Take() { return std::move(out_); }
@@ -93,6 +95,8 @@ class Writer {
     if (message.path.has_value()) Member("path", *message.path);
     Named("query", message.query);
     Named("headers", message.headers);
+    Named("append_headers", message.append_headers);
+    Named("metadata", message.metadata);
     if (!message.remove_headers.empty()) {
       Key("remove_headers");
       Open('[');
@@ -135,7 +139,7 @@ class Reader {
       }
       config->max_body_bytes = static_cast<size_t>(number.integer);
     }
-    return Bool(value, "escape_json", "", &config->escape_json);
+    return Bool(value, "escape_json", "", &config->escape_json) && ReadOnError(value, &config->on_error);
   }
 
  private:
@@ -208,6 +212,18 @@ class Reader {
     return true;
   }
 
+  bool ReadOnError(const Value& config, OnError* on_error) {
+    if (FindMember(config, "on_error") == nullptr) return true;
+    std::string text;
+    if (!Text(config, "on_error", "", &text)) return false;
+    for (size_t i = 0; i < std::size(kOnErrors); ++i) {
+      if (kOnErrors[i] != text) continue;
+      *on_error = static_cast<OnError>(i);
+      return true;
+    }
+    return Fail("on_error must be \"fail\", \"pass\" or \"default\", got \"" + text + "\"");
+  }
+
   bool ReadExtractor(const Value& value, const std::string& what, Extractor* extractor) {
     if (!Object(value, what, what + ".", kExtractorFields)) return false;
     std::string from;
@@ -242,7 +258,10 @@ class Reader {
     }
     return OptionalText(value, "method", prefix, &message->method) &&
            OptionalText(value, "path", prefix, &message->path) && Named(value, "query", prefix, &message->query) &&
-           Named(value, "headers", prefix, &message->headers) && OptionalText(value, "body", prefix, &message->body) &&
+           Named(value, "headers", prefix, &message->headers) &&
+           Named(value, "append_headers", prefix, &message->append_headers) &&
+           Named(value, "metadata", prefix, &message->metadata) &&
+           OptionalText(value, "body", prefix, &message->body) &&
            OptionalText(value, "input_schema", prefix, &message->input_schema) &&
            Bool(value, "merge_extractors_to_body", prefix, &message->merge_extractors_to_body);
   }

@@ -166,6 +166,46 @@ TEST(Transformation, Headers) {
   EXPECT_EQ(Apply(Request(t), kJsonPost, "{}"), "status 400: bad request: the header \":authority\" would be empty\n");
 }
 
+TEST(Transformation, AppendedHeadersAndMetadata) {
+  MessageTemplates t;
+  t.append_headers = {{"Via", "1.1 {{ header(\"x-token\") }}"}, {"x-none", "{{ default(none, \"\") }}"}};
+  t.metadata = {{"tenant", "{{ id }}"}, {"nothing", ""}};
+  t.extractors = {{From::kPath, "", "/v1/users/{id}"}};
+  EXPECT_EQ(Apply(Request(t), kJsonPost), "append via: 1.1 t-1\nmetadata tenant: 42\n");
+  t.append_headers = {{"via", "{{ text }}"}};
+  EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"text":"a\nb"})"),
+            "status 400: bad request: the header \"via\" would hold a control character\n");
+  t = {};
+  t.append_headers = {{":path", "/"}, {"Host", "a"}, {"content-type", "a"}, {"x", "a\n"}, {"y", "{{ a"}};
+  t.metadata = {{"", "x"}, {"b", "{{ b() }}"}};
+  EXPECT_EQ(CompileErrors(Request(t)),
+            "request.append_headers[\":path\"]: \":path\" is not the name of a header\n"
+            "request.append_headers[\"Host\"]: \"Host\" cannot have several values; set it among the headers\n"
+            "request.append_headers[\"content-type\"]: \"content-type\" cannot have several values; set it among the "
+            "headers\n"
+            "request.append_headers[\"x\"]: a header cannot hold a control character\n"
+            "request.append_headers[\"y\"]: line 1, column 5: the tag does not end\n"
+            "request.metadata[\"\"]: metadata needs a name\n"
+            "request.metadata[\"b\"]: line 1, column 4: unknown function \"b\"\n");
+}
+
+TEST(Transformation, WhatIsMissingIsNullWhereTheRouteWantsThat) {
+  MessageTemplates t;
+  t.body = R"({"a": {{ a }}, "b": "{{ b.c }}", "c": {{ list[7] }}, "d": {{ exists("a") }}, "e": {{ default(a, 1) }}})";
+  TransformationConfig config = Request(t);
+  config.on_error = OnError::kDefault;
+  EXPECT_EQ(Apply(config, kJsonPost, R"({"list":[]})"), R"(body {"a": null, "b": "", "c": null, "d": false, "e": 1})"
+                                                        "\n");
+  t.body = "{{ first(list) }}|{{ last(list) }}";
+  config.request = t;
+  EXPECT_EQ(Apply(config, kJsonPost, R"({"list":[]})"), "body |\n");
+  t.body = "{{ upper(a) }}";
+  config.request = t;
+  EXPECT_EQ(Apply(config, kJsonPost, "{}"), "status 400: bad request: upper() needs a string, got null\n");
+  EXPECT_EQ(Apply(config, kJsonPost, "{"),
+            "status 400: bad request: body is not JSON: the object does not end at byte 1\n");
+}
+
 TEST(Transformation, Method) {
   MessageTemplates t;
   t.method = "{{ verb }}";

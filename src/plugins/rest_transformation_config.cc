@@ -32,6 +32,36 @@ TransformationBuilder::TransformationBuilder(const RestFunction* function, const
     if (function->has_escape_json()) config_.escape_json = function->escape_json();
   }
   BuildResponse(function, route, issues);
+  if (function != nullptr) TakeOnError(function->on_error(), {Place::Owner::kFunction, "onError"}, issues);
+  if (route != nullptr) TakeOnError(route->on_error(), {Place::Owner::kRoute, "onError"}, issues);
+  if (config_.on_error == tmpl::OnError::kPass && config_.request && config_.request->input_schema) {
+    Error({Place::Owner::kRoute, "validateInput"}, "Contradiction",
+          "`onError: pass` would let pass what the check refuses; use `fail` or `default`", issues);
+  }
+}
+
+void TransformationBuilder::TakeOnError(const std::string& written, const Place& place, Issues& issues) {
+  constexpr std::string_view kNames[] = {"fail", "pass", "default"};
+  if (written.empty()) return;
+  for (size_t i = 0; i < std::size(kNames); ++i) {
+    if (kNames[i] != written) continue;
+    config_.on_error = static_cast<tmpl::OnError>(i);
+    return;
+  }
+  Error(place, "BadOnError", Cat(JsonQuote(written), " must be `fail`, `pass` or `default`"), issues);
+}
+
+// Names are those of headers that may be changed.
+void TransformationBuilder::TakeAppends(const Texts& written, const Place& place,
+                                        std::vector<std::pair<std::string, std::string>>* out, Issues& issues) const {
+  for (const auto& [name, text] : Sorted(written)) {
+    Issues found;
+    std::string lower = translator::HeaderName(name, translator::HeaderUse::kChange, "", found);
+    for (const Issue& issue : found.items()) {
+      Error({place.owner, Keyed(place.path, name)}, issue.reason, issue.message, issues);
+    }
+    if (!lower.empty()) out->emplace_back(std::move(lower), text);
+  }
 }
 
 void TransformationBuilder::Error(const Place& place, std::string_view reason, std::string message,
@@ -77,6 +107,8 @@ void TransformationBuilder::BuildRequest(const RestFunction& function, const Res
     for (const Issue& issue : found.items()) Error({kMine, place}, issue.reason, issue.message, issues);
     if (!name.empty()) request.headers.emplace_back(name, text);
   }
+  TakeAppends(function.append_headers(), {kMine, "appendHeaders"}, &request.append_headers, issues);
+  for (const auto& [name, text] : Sorted(function.metadata())) request.metadata.emplace_back(name, text);
   for (const auto& [name, text] : Sorted(function.query())) {
     if (name.empty()) {
       Error({kMine, "query"}, "BadQueryParameter", "a query parameter's name must not be empty", issues);
@@ -151,6 +183,9 @@ void TransformationBuilder::BuildResponse(const RestFunction* function, const Re
     }
     if (!lower.empty()) response.headers.emplace_back(lower, text);
   }
+  TakeAppends(written->append_headers(), {response_place_.owner, Cat(response_place_.path, ".appendHeaders")},
+              &response.append_headers, issues);
+  for (const auto& [name, text] : Sorted(written->metadata())) response.metadata.emplace_back(name, text);
   for (int i = 0; i < written->remove_headers_size(); ++i) {
     Issues found;
     std::string name = translator::HeaderName(written->remove_headers(i), translator::HeaderUse::kChange, "", found);
@@ -228,10 +263,13 @@ Place TransformationBuilder::PlaceOf(std::string_view field) const {
     size_t index = std::strtoul(std::string(rest.substr(kExtractors.size())).c_str(), nullptr, 10);
     if (index < places.size()) return places[index];
   }
-  if (response) return {response_place_.owner, Cat(response_place_.path, ".", rest)};
+  constexpr std::string_view kAppends = "append_headers[";
+  std::string spelled(rest);
+  if (rest.substr(0, kAppends.size()) == kAppends) spelled = Cat("appendHeaders[", rest.substr(kAppends.size()));
+  if (response) return {response_place_.owner, Cat(response_place_.path, ".", spelled)};
   if (rest == "path") return {Place::Owner::kFunction, path_place_};
   if (rest == "method") return {Place::Owner::kFunction, method_place_};
-  return {Place::Owner::kFunction, std::string(rest)};
+  return {Place::Owner::kFunction, spelled};
 }
 
 std::unique_ptr<tmpl::Transformation> TransformationBuilder::Compile(Issues& issues) const {

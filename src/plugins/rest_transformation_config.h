@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/issues.h"
@@ -35,6 +36,9 @@ class TransformationBuilder {
  private:
   void BuildRequest(const RestFunction& function, const RestExtensions* route, Issues& issues);
   void BuildResponse(const RestFunction* function, const RestExtensions* route, Issues& issues);
+  void TakeOnError(const std::string& written, const Place& place, Issues& issues);
+  void TakeAppends(const google::protobuf::Map<std::string, std::string>& written, const Place& place,
+                   std::vector<std::pair<std::string, std::string>>* out, Issues& issues) const;
   void AddExtractors(const RestParameters& parameters, const Place& place, std::vector<tmpl::Extractor>* extractors,
                      std::vector<Place>* places, Issues& issues);
   void AddExtractor(tmpl::Extractor extractor, Place place, std::vector<tmpl::Extractor>* extractors,

@@ -115,7 +115,7 @@ class Envoy:
         config = self.directory / "envoy.json"
         config.write_text(json.dumps(bootstrap))
         self._command = [envoy_binary(), "-c", str(config), "--concurrency", "2", "--use-dynamic-base-id",
-                         "--admin-address-path", str(admin), "-l", log_level]
+                         "--admin-address-path", str(admin), "--file-flush-interval-msec", "50", "-l", log_level]
         self._admin_path = admin
         self.process = None
         self.ports = {}

@@ -73,6 +73,15 @@ def routes():
         {"request": {"path": "/first", "headers": [{"name": "x-by", "value": "first"}]}})},
                 {"name": "one", "weight": 0}]
     result.append({"match": {"prefix": "/weighted"}, "route": {"weighted_clusters": {"clusters": weighted}}})
+    # Envoy itself writes what the templates said.
+    result.append({"match": {"prefix": "/metadata"}, "route": {"cluster": "one"},
+                   "response_headers_to_add": [
+                       {"header": {"key": "x-asked", "value": "%DYNAMIC_METADATA(gloo.transformation:asked)%"}}],
+                   "typed_per_filter_config": transformation(
+                       {"request": {"metadata": [{"name": "asked", "value": "{{ header(\"x-id\") }}"}],
+                                    "append_headers": [{"name": "x-hop", "value": "b"}]},
+                        "response": {"metadata": [{"name": "answered", "value": "{{ header(\":status\") }}"}],
+                                     "append_headers": [{"name": "x-hop", "value": "d"}]}})})
     result.append({"match": {"prefix": "/dead"}, "route": {"cluster": "dead"},
                    "typed_per_filter_config": transformation(TRANSFORMATIONS["response"])})
     result.append({"match": {"prefix": "/direct"},
@@ -92,10 +101,15 @@ def upstream():
 @pytest.fixture(scope="module")
 def envoy(tmp_path_factory, upstream):
     virtual_host = {"name": "all", "domains": ["*"], "routes": routes()}
-    http = listener("http", {"http_filters": [BUFFER, envoy_static.TRANSFORMATION_FILTER, envoy_static.ROUTER],
+    folder = tmp_path_factory.mktemp("envoy")
+    log = {"name": "file", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+        "path": str(folder / "access.log"), "log_format": {"text_format_source": {
+            "inline_string": "%PATH% %DYNAMIC_METADATA(gloo.transformation:answered)%\n"}}}}
+    http = listener("http", {"access_log": [log], "http_filters": [BUFFER, envoy_static.TRANSFORMATION_FILTER, envoy_static.ROUTER],
                              "route_config": {"name": "r", "virtual_hosts": [virtual_host]}})
     clusters = [cluster("one", upstream.port), cluster("two", upstream.port, http2=True), cluster("dead", 1)]
-    with Envoy(tmp_path_factory.mktemp("envoy"), [http], clusters) as running:
+    with Envoy(folder, [http], clusters) as running:
         yield running
 
 
@@ -126,6 +140,16 @@ def test_headers_only(client, to):
     assert seen_header(answer, "x-new") == "v-7"
     assert seen_header(answer, "x-old") is None
     assert seen_header(answer, "content-length") == "3"
+
+
+def test_appended_headers_and_metadata(client, envoy, request):
+    path = "/metadata/" + request.node.name
+    answer = client.request("GET", path, [("x-id", "7"), ("x-hop", "a")])
+    assert seen_header(answer, "x-hop") == "a,b"
+    assert answer.header("x-asked") == "7"
+    assert answer.header("x-hop") == "d"
+    log = envoy.directory / "access.log"
+    envoy_static.wait_for(lambda: f"{path} 200\n" in log.read_text(), "the access log")
 
 
 def test_headers_only_streams(envoy, upstream):

@@ -58,6 +58,32 @@ def test_headers_set_replace_and_go(gloo, serve):
     assert "x-gone" not in seen["headers"]
 
 
+def test_headers_are_appended(gloo, serve):
+    host = serve({"path": "/", "appendHeaders": {"x-hop": "{{ method }}", "x-none": ""},
+                  "response": {"appendHeaders": {"x-back": "{{ header(\":status\") }}"}}})
+    response = gloo.get(host)
+    assert response.json()["headers"]["x-hop"] == "GET"
+    assert "x-none" not in response.json()["headers"]
+    assert response.headers["x-back"] == "200"
+
+
+def test_what_fails_passes_where_the_route_says_so(gloo, serve):
+    function = {"path": "/made/{{ id }}", "maxBodyBytes": 20}
+    host = serve(function, {"onError": "pass"})
+    assert gloo.post(host, "/came", {"id": 7}).json()["path"] == "/made/7"
+    for body, headers in (({"no": 1}, {}), ("{", {"content-type": "application/json"}), ("x" * 300_000, {}),
+                          ("x", {"content-encoding": "gzip"})):
+        seen = gloo.post(host, "/came", body, headers=headers).json()
+        assert seen["path"] == "/came"
+        assert seen["body"] == (json.dumps(body) if isinstance(body, dict) else body)
+
+
+def test_what_is_missing_is_null_where_the_function_says_so(gloo, serve):
+    host = serve({"path": "/x{{ id }}", "body": '{"n": {{ n }}}', "onError": "default"})
+    seen = gloo.post(host, "/", {}).json()
+    assert (seen["path"], seen["body"]) == ("/x", '{"n": null}')
+
+
 def test_a_body_without_a_template_passes_untouched(gloo, serve):
     host = serve({"path": "/moved"})
     body = "not json { at all \x00\xff"

@@ -55,6 +55,9 @@ void CheckOutcome(const Outcome& outcome, bool response) {
     Check(!outcome.error.empty() && outcome.set_headers.empty() && !outcome.body.has_value(), "an answer is all");
     return;
   }
+  for (const auto& [name, value] : outcome.append_headers) {
+    Check(!value.empty() && IsHeaderValue(value), "what is appended is a value");
+  }
   for (const auto& [name, value] : outcome.set_headers) {
     Check(!value.empty() || name == "content-type", "what is set is not empty");
     Check(IsHeaderValue(value), "no control character in a header");

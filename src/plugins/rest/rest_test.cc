@@ -162,6 +162,24 @@ TEST(RestTest, MistakesStandWhereTheyWereWritten) {
               ElementsAre("error: parameters.path: the path has no query here; use `query` (BadTemplate)"));
 }
 
+TEST(RestTest, AppendedHeadersAndMetadata) {
+  const tmpl::TransformationConfig config =
+      ConfigOf(Call("append_headers { key: 'Via' value: 'a' } metadata { key: 'm' value: '{{ path }}' }"
+                    "response { append_headers { key: 'x-b' value: 'b' } metadata { key: 'n' value: 'c' } }",
+                    "")
+                   .filters);
+  EXPECT_THAT(config.request->append_headers, ElementsAre(Pair("via", "a")));
+  EXPECT_THAT(config.request->metadata, ElementsAre(Pair("m", "{{ path }}")));
+  EXPECT_THAT(config.response->append_headers, ElementsAre(Pair("x-b", "b")));
+  EXPECT_THAT(config.response->metadata, ElementsAre(Pair("n", "c")));
+  EXPECT_THAT(Check("append_headers { key: 'x-a' value: '{{ b' }"),
+              ElementsAre(HasSubstr("error: appendHeaders[\"x-a\"]: ")));
+  EXPECT_THAT(Check("append_headers { key: 'x-gloo-scope' value: 'a' }"), ElementsAre(HasSubstr("(ProtectedHeader)")));
+  EXPECT_THAT(
+      Check("response { append_headers { key: 'x' value: '{{ b' } metadata { key: 'm' value: '{{ b' } }"),
+      ElementsAre(HasSubstr("error: response.appendHeaders[\"x\"]: "), HasSubstr("error: response.metadata[\"m\"]: ")));
+}
+
 TEST(RestTest, TheFunctionsMistakesAreNotTheRoutes) {
   EXPECT_THAT(Call("path: '/{{ id'", "parameters { path: '/{id}' }").issues, IsEmpty());
   EXPECT_THAT(Call("path: '/{{ id }}'", "response_template { body: '{{ x' }").issues,
@@ -233,6 +251,17 @@ TEST(RestTest, TheInputIsCheckedWhereTheRouteSaysSo) {
   EXPECT_THAT(
       Check("input { fields { key: 'pattern' value { string_value: 'a' } } }"),
       ElementsAre("error: input: /pattern: regular expressions are not checked here; leave it out (BadSchema)"));
+}
+
+TEST(RestTest, WhatBecomesOfFailures) {
+  EXPECT_EQ(ConfigOf(Call("path: '/a' on_error: 'pass'", "").filters).on_error, tmpl::OnError::kPass);
+  EXPECT_EQ(ConfigOf(Call("path: '/a' on_error: 'pass'", "on_error: 'default'").filters).on_error,
+            tmpl::OnError::kDefault);
+  EXPECT_THAT(Check("on_error: 'ignore'"),
+              ElementsAre("error: onError: \"ignore\" must be `fail`, `pass` or `default` (BadOnError)"));
+  EXPECT_THAT(
+      Call(std::string("on_error: 'pass' ") + kInput, "validate_input: true").issues,
+      ElementsAre(HasSubstr("extensions.validateInput: `onError: pass` would let pass what the check refuses")));
 }
 
 TEST(RestTest, TheFilterIsInTheChainAndDisabled) {
