@@ -165,6 +165,7 @@ absl::StatusOr<Rendered> Render(const Route& route, const WeightedCluster::Clust
       } else {
         transformation->Request(MapSource(headers), held ? request.body : "", &outcome);
       }
+      if (outcome.status != 0 && transformation->passes_errors()) outcome = tmpl::Outcome();
       if (outcome.status != 0) {
         rendered.status = outcome.status;
         rendered.answer = outcome.error;
@@ -172,6 +173,10 @@ absl::StatusOr<Rendered> Render(const Route& route, const WeightedCluster::Clust
       }
       for (const std::string& name : outcome.remove_headers) headers.erase(name);
       for (auto& [name, value] : outcome.set_headers) headers[name] = std::move(value);
+      for (auto& [name, value] : outcome.append_headers) {
+        std::string& there = headers[name];
+        StrAppend(&there, there.empty() ? "" : ",", value);
+      }
       if (outcome.body) {
         rendered.body = *std::move(outcome.body);
         if (headers.contains("content-length")) headers["content-length"] = StrCat(rendered.body.size());

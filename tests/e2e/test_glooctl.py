@@ -156,12 +156,14 @@ def files(tmp_path):
     folder = Folder(tmp_path / "config")
     folder.write("all.yaml", upstream("up", 8000, functions={
         "find": {"path": "/found/{{ id }}", "headers": {"x-made": "{{ header(\"x-in\") }}"}},
-        "add": {"path": "/add", "body": "{\"name\": \"{{ name }}\"}"}}),
+        "add": {"path": "/add", "body": "{\"name\": \"{{ name }}\"}"},
+        "hop": {"path": "/{{ id }}", "appendHeaders": {"x-hop": "b"}, "onError": "pass"}}),
         virtual_service("vs", ["www.test", "*.wild.test"], [
             {**exact("/health", to("up")), "name": "health"},
             {**prefix("/pets/", call("up", "find"), extensions={"parameters": {"path": "/pets/{id}"}}), "name": "find"},
             {**prefix("/tier", to("up"), headers={"x-tier": "gold"}), "name": "gold"},
             {**prefix("/add", call("up", "add"), verbs=["POST"]), "name": "add"},
+            {**prefix("/hop", call("up", "hop"), extensions={"parameters": {"query": {"id": "{id}"}}}), "name": "hop"},
         ]))
     return folder.path
 
@@ -179,8 +181,10 @@ def explain(files, *args):
         (["--host", "www.test", "--path", "/pets/7", "-H", "x-in: yes"], ["find", "/found/7", "x-made", "yes"]),
         (["--host", "www.test", "--path", "/tier/x", "-H", "X-Tier: gold"], ["gold"]),
         (["--host", "www.test", "--path", "/add", "-X", "POST"], ["add"]),
+        (["--host", "www.test", "--path", "/hop?id=7", "-H", "x-hop: a"], ["GET /7", "x-hop: a,b"]),
+        (["--host", "www.test", "--path", "/hop", "-H", "x-hop: a"], ["GET /hop", "x-hop: a\n"]),
     ],
-    ids=["exact", "spelling", "wildcard", "function", "header", "method"],
+    ids=["exact", "spelling", "wildcard", "function", "header", "method", "appended", "passed"],
 )
 def test_explain_names_the_route_and_renders_the_request(files, args, words):
     done = explain(files, *args)
