@@ -17,8 +17,8 @@ class Collector final : public google::protobuf::DescriptorPool::ErrorCollector 
  public:
   explicit Collector(Issues& issues) : issues_(issues) {}
 
-  void AddError(const std::string& file, const std::string& element, const google::protobuf::Message*,
-                ErrorLocation, const std::string& message) override {
+  void AddError(const std::string& file, const std::string& element, const google::protobuf::Message*, ErrorLocation,
+                const std::string& message) override {
     issues_.Error("", "BadDescriptors",
                   StrCat("file ", JsonQuote(file), ": ", JsonQuote(element), ": ", JsonQuote(message)));
   }

@@ -99,8 +99,9 @@ bool DescriptorSet::ParseFiles(std::string_view bytes, Issues& issues) {
     uint32_t size = 0;
     if (tag != kFileTag || !in.ReadVarint32(&size) || size > bytes.size() - static_cast<size_t>(in.CurrentPosition())) {
       issues.Error("", kReason,
-                   StrCat("no descriptor set: byte ", at, " starts no file of one; make it with protoc "
-                                                          "--include_imports --descriptor_set_out=FILE"));
+                   StrCat("no descriptor set: byte ", at,
+                          " starts no file of one; make it with protoc "
+                          "--include_imports --descriptor_set_out=FILE"));
       return false;
     }
     if (files_.size() == kMaxFiles) {

@@ -90,7 +90,8 @@ TEST(DescriptorSetTest, FindsWhatIsThere) {
   EXPECT_FALSE(read.set->HasMessage("shop.Book.Kind"));
   EXPECT_EQ(read.set->CheckFieldPath("shop.Book", {"id", "isbn"}), "");
   EXPECT_EQ(read.set->CheckFieldPath("shop.Book", {"id", "no"}), "message \"shop.Book.Id\" has no field \"no\"");
-  EXPECT_EQ(read.set->CheckFieldPath("shop.Book", {"note", "x"}), "field \"note\" of message \"shop.Book\" is no message");
+  EXPECT_EQ(read.set->CheckFieldPath("shop.Book", {"note", "x"}),
+            "field \"note\" of message \"shop.Book\" is no message");
   EXPECT_EQ(CheckBinding(*read.set, "shop.GetBook", "shop.Book", {"GET", "/b/{isbn}", "", ""}), "");
   EXPECT_EQ(CheckBinding(*read.set, "shop.GetBook", "shop.Book", {"GET", "/b/{id}", "", ""}),
             "path \"/b/{id}\": message \"shop.GetBook\" has no field \"id\"");
@@ -152,9 +153,10 @@ TEST(DescriptorSetTest, MissingImportsAreNamedWhereTheyAreUsed) {
   ASSERT_THAT(read.issues, IsEmpty());
   Issues issues;
   read.set->Part({{"shop.Books", {{"Get", {}}}}}, {}, issues);
-  EXPECT_THAT(Texts(issues),
-              ElementsAre("error: field \"shop.Book.author\": type \"people.Person.Name\" is not in the descriptor set; "
-                          "was it made with protoc --include_imports? (MissingImport)"));
+  EXPECT_THAT(
+      Texts(issues),
+      ElementsAre("error: field \"shop.Book.author\": type \"people.Person.Name\" is not in the descriptor set; "
+                  "was it made with protoc --include_imports? (MissingImport)"));
 }
 
 TEST(DescriptorSetTest, BrokenBytesHaveAPlace) {
@@ -243,7 +245,8 @@ TEST(DescriptorSetTest, WhatEnvoyWouldNotBuildIsFound) {
   }
   Issues issues;
   CheckPart(set, issues);
-  EXPECT_THAT(Texts(issues), ElementsAre(HasSubstr("file \"a.proto\": \"M.b\": \"Field number 1 has already been used")));
+  EXPECT_THAT(Texts(issues),
+              ElementsAre(HasSubstr("file \"a.proto\": \"M.b\": \"Field number 1 has already been used")));
 }
 
 // Our protobuf does not know them; Envoy's does.

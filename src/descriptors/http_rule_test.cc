@@ -40,7 +40,7 @@ TEST(HttpTemplateTest, RefusesWhatEnvoyRefuses) {
 }
 
 TEST(HttpRuleTest, ThereAndBack) {
-  const std::vector<Binding> bindings = {{"GET", "/a", "", ""},   {"PUT", "/b", "*", "x"},  {"POST", "/c", "y", ""},
+  const std::vector<Binding> bindings = {{"GET", "/a", "", ""},    {"PUT", "/b", "*", "x"},  {"POST", "/c", "y", ""},
                                          {"DELETE", "/d", "", ""}, {"PATCH", "/e", "*", ""}, {"HEAD", "/f", "", ""}};
   const google::api::HttpRule rule = RuleOf(bindings);
   EXPECT_EQ(rule.get(), "/a");

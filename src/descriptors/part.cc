@@ -87,7 +87,8 @@ class PartMaker {
   // `from` is named where the type is missing.
   void Keep(const std::string& reference, const std::string& from) {
     if (reference.empty() || reference.front() != '.') {
-      issues_.Error("", kReason, StrCat(from, ": type ", JsonQuote(reference), " is no full name, with a dot before it"));
+      issues_.Error("", kReason,
+                    StrCat(from, ": type ", JsonQuote(reference), " is no full name, with a dot before it"));
       return;
     }
     std::string name = reference.substr(1);
@@ -95,8 +96,9 @@ class PartMaker {
     const DescriptorSet::Type* type = set_.Find(name);
     if (type == nullptr) {
       issues_.Error("", "MissingImport",
-                    StrCat(from, ": type ", JsonQuote(name), " is not in the descriptor set; was it made with protoc "
-                                                             "--include_imports?"));
+                    StrCat(from, ": type ", JsonQuote(name),
+                           " is not in the descriptor set; was it made with protoc "
+                           "--include_imports?"));
       return;
     }
     for (const DescriptorSet::Type* outer = type; !outer->parent.empty();) {
