@@ -257,6 +257,12 @@ ResourcePtr ScopeMover(const Resource& scope) {
   return MakeResource(Type::kScopedRoute, name, message.SerializeAsString(), scope.warms, scope.needs);
 }
 
+std::string EndpointsName(std::string_view cluster, std::string_view way) {
+  return way.empty() ? std::string(cluster) : std::string(cluster) + "|" + std::string(way);
+}
+
+std::string_view ClusterOfEndpoints(std::string_view endpoints) { return endpoints.substr(0, endpoints.rfind('|')); }
+
 std::string RenameSecret(std::string_view body, std::string_view name) {
   using google::protobuf::internal::WireFormatLite;
   std::string out;

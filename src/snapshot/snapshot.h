@@ -57,6 +57,10 @@ std::vector<std::string> SecretCandidates(std::string_view server_name);
 // fetched the route configuration of `scope` before `scope` points there.
 ResourcePtr ScopeMover(const Resource& scope);
 
+// Endpoints belong to a way to talk to them: "CLUSTER|WAY", or the name of the cluster alone.
+std::string EndpointsName(std::string_view cluster, std::string_view way);
+std::string_view ClusterOfEndpoints(std::string_view endpoints);
+
 // A serialized Secret under another name; the rest, key material included, is copied unread.
 std::string RenameSecret(std::string_view body, std::string_view name);
 

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/suggest.h"
+#include "snapshot/snapshot.h"
 #include "translator/checks/checks.h"
 #include "translator/envoy_build.h"
 #include "translator/names.h"
@@ -31,12 +32,12 @@ bool Decode(const google::protobuf::Any& any, google::protobuf::Message* message
 
 // Endpoints belong to a way to talk to them: while a cluster that begins to speak TLS, or HTTP/2, warms up, the old
 // form still serves, and must not be given the hosts of the new one. So each way has endpoints of its own.
-std::string EndpointsName(const std::string& name, const Cluster& cluster) {
+std::string EndpointsNameOf(const std::string& name, const Cluster& cluster) {
   Cluster way;
   if (cluster.has_transport_socket()) *way.mutable_transport_socket() = cluster.transport_socket();
   *way.mutable_typed_extension_protocol_options() = cluster.typed_extension_protocol_options();
   const std::string bytes = Serialize(way);
-  return bytes.empty() ? name : Cat(name, "|", ContentHash(bytes).substr(0, 8));
+  return snapshot::EndpointsName(name, bytes.empty() ? "" : ContentHash(bytes).substr(0, 8));
 }
 
 void TranslateCluster(const Registry& registry, const model::Object& object, Inputs& inputs, UpstreamOutput* out,
@@ -85,7 +86,7 @@ void TranslateCluster(const Registry& registry, const model::Object& object, Inp
   IssuePath path(issues, "spec.spec");
   std::vector<snapshot::ResourceRef> warms;
   if (cluster.type() == Cluster::EDS) {
-    const std::string service = EndpointsName(name, cluster);
+    const std::string service = EndpointsNameOf(name, cluster);
     *cluster.mutable_eds_cluster_config()->mutable_eds_config() = AdsSource();
     if (service != name) cluster.mutable_eds_cluster_config()->set_service_name(service);
     endpoints.set_cluster_name(service);

@@ -203,7 +203,7 @@ std::vector<Client> ServerImpl::clients() const {
     for (int i = 0; i < snapshot::kTypeCount; ++i) {
       const Subscription& s = stream->session->subscription(static_cast<Type>(i));
       Client::Count& count = out.back().counts[static_cast<size_t>(i)];
-      count.asked = s.active;
+      count.asked = s.asked;
       count.resources = s.entries.size();
       for (const auto& [sequence, entries] : s.pending) count.waiting += entries;
     }

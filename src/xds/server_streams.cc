@@ -179,11 +179,13 @@ absl::Status ServerImpl::Identify(Stream& stream, const envoy::config::core::v3:
   }
   AskForUnknown(*role);
   stream.role = role.get();
-  stream.session = std::make_unique<Session>(loop_, role->snapshot, stream,
-                                             SessionOptions{.delta = client.delta,
-                                                            .max_response_bytes = options_.max_response_bytes,
-                                                            .grace = options_.grace,
-                                                            .max_names_of_wildcard = options_.max_names_of_wildcard});
+  SessionOptions session{.delta = client.delta,
+                         .max_response_bytes = options_.max_response_bytes,
+                         .grace = options_.grace,
+                         .max_names_of_wildcard = options_.max_names_of_wildcard};
+  // It asks for its clusters elsewhere, if at all.
+  if (stream.call->method().only.has_value()) session.withheld = absl::ZeroDuration();
+  stream.session = std::make_unique<Session>(loop_, role->snapshot, stream, session);
   role->streams.push_back(&stream);
   std::vector<Stream*>& of_node = nodes_[client.node_id];
   of_node.push_back(&stream);

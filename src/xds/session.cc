@@ -99,6 +99,7 @@ bool Session::Substitute(const ResourceRef& ref, std::string_view version, Resou
 }
 
 bool Session::converged() const {
+  if (ClustersWithheld()) return false;
   bool any = false;
   for (const Subscription& s : subscriptions_) {
     if (s.lagging > 0 || s.owes_answer) return false;
@@ -108,6 +109,7 @@ bool Session::converged() const {
 }
 
 bool Session::settled() const {
+  if (ClustersWithheld()) return false;
   bool any = false;
   for (const Subscription& s : subscriptions_) {
     if (!s.pending.empty() || !s.in_flight.empty() || s.owes_answer) return false;

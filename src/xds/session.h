@@ -76,6 +76,9 @@ struct SessionOptions {
   // a client that reconnects has to say all that it holds before anything is removed from it, and how long a scope
   // stays after the table of domains named it no more: the workers of an Envoy take a new table one after the other.
   absl::Duration grace = absl::Milliseconds(500);
+  // How long a client that reconnected may hold its request for clusters back: longer than an Envoy warms one, which
+  // ends by itself after 15 s without endpoints. Zero where it will not ask for clusters on this stream.
+  absl::Duration withheld = absl::Seconds(30);
   // How many server names one wildcard certificate may answer on a stream. Clients of the Envoy choose them, and each
   // is a secret of its own there.
   size_t max_names_of_wildcard = 10'000;
@@ -173,6 +176,12 @@ class Session {
   // Whether all that it needs is in force at the client now.
   bool Usable(const snapshot::Resource& resource) const;
   bool PendingUpTo(snapshot::Type type, uint64_t sequence) const;
+  // The client is back, and has not said yet which clusters it has: an Envoy asks for none while it warms one. What it
+  // does know of them is not known here, so nothing that may refer to them is sent, and nothing is removed.
+  bool ClustersWithheld() const;
+  // Endpoints that are not in the snapshot, of a form of a cluster that the client may be warming: the current form of
+  // that cluster is sent unasked, so that it warms that one in its place. False: there is no such cluster.
+  bool OfferClusterOf(const std::string& endpoints);
   void KeepGraceTimer();
   void OnGrace();
 
@@ -223,6 +232,8 @@ class Session {
   std::vector<snapshot::ResourceRef> grace_first_, grace_second_;
   // The client reconnected, and has said by then what it holds; 0: it has not.
   uint64_t adopted_at_ = 0;
+  // Until then a client that reconnected may hold back its request for clusters.
+  uint64_t withheld_until_ = 0;
   // All workers of the client use the table of domains that it has acknowledged.
   uint64_t table_settled_at_ = 0;
   std::unique_ptr<runtime::Timer> grace_timer_;

@@ -28,6 +28,7 @@ inline bool IsUnknown(const snapshot::ResourcePtr& form) { return form->version.
 inline snapshot::ResourceRef WholeType(snapshot::Type type) { return {type, std::string("\0type", 5)}; }
 inline snapshot::ResourceRef TableKey() { return {snapshot::Type::kSecret, std::string("\0table", 6)}; }
 inline snapshot::ResourceRef AdoptKey() { return {snapshot::Type::kSecret, std::string("\0adopt", 6)}; }
+inline snapshot::ResourceRef ClustersKey() { return {snapshot::Type::kSecret, std::string("\0clusters", 9)}; }
 
 // The client is served everything of these types if its first request names nothing.
 inline bool HasLegacyWildcard(snapshot::Type type) {

@@ -218,6 +218,7 @@ std::optional<ResourceRef> Session::UpsertBlockedBy(const Resource& resource, co
   const uint64_t sequence = lag.sequence;
   // Secrets, endpoints and clusters come first in the order; clusters warm what stands before them.
   if (type <= Type::kCluster) return std::nullopt;
+  if (ClustersWithheld()) return ClustersKey();
   for (const ResourceRef& ref : resource.needs) {
     // In the state of the world all of a type are in one response.
     const bool comes_first = ref.type < type || (ref.type == type && !FullState(type));
@@ -247,6 +248,7 @@ std::optional<ResourceRef> Session::UpsertBlockedBy(const Resource& resource, co
 
 std::optional<ResourceRef> Session::RemovalBlockedBy(Type type, const std::string& name, Lag& lag) const {
   if (const ResourceRef self{type, name}; holds_.contains(self)) return self;
+  if (type < Type::kListener && ClustersWithheld()) return ClustersKey();
   if (adopted_at_ > 0 && type < Type::kListener) {
     // What a client that reconnected still uses is known once it has said all that it holds, and holds known forms.
     if (ticks_ < adopted_at_) return AdoptKey();
@@ -295,6 +297,18 @@ std::optional<ResourceRef> Session::WarmingBlockedBy(const Resource& resource, L
   return std::nullopt;
 }
 
+bool Session::ClustersWithheld() const { return ticks_ < withheld_until_ && !subscription(Type::kCluster).asked; }
+
+bool Session::OfferClusterOf(const std::string& endpoints) {
+  const std::string name(snapshot::ClusterOfEndpoints(endpoints));
+  if (!snapshot_.resources(Type::kCluster).contains(name)) return false;
+  Subscription& s = sub(Type::kCluster);
+  s.active = s.wildcard = true;
+  const auto [it, inserted] = s.entries.try_emplace(name);
+  if (inserted) MarkChanged(Type::kCluster, name, it->second);
+  return true;
+}
+
 void Session::KeepGraceTimer() {
   if (grace_timer_ == nullptr) grace_timer_ = loop_.After(options_.grace, [this] { OnGrace(); });
 }
@@ -303,6 +317,7 @@ void Session::OnGrace() {
   // The timer that fires must live until its function returns.
   const std::unique_ptr<runtime::Timer> fired = std::move(grace_timer_);
   if (++ticks_ == adopted_at_) Wake(AdoptKey());
+  if (ticks_ == withheld_until_) Wake(ClustersKey());
   Wake(TableKey());
   for (const ResourceRef& ref : grace_second_) {
     Subscription& s = sub(ref.type);
@@ -312,7 +327,9 @@ void Session::OnGrace() {
     Enqueue(ref.type, ref.name, it->second);
   }
   grace_second_ = std::exchange(grace_first_, {});
-  if (!grace_second_.empty() || ticks_ < adopted_at_ || ticks_ < table_settled_at_) KeepGraceTimer();
+  if (!grace_second_.empty() || ticks_ < adopted_at_ || ticks_ < table_settled_at_ || ClustersWithheld()) {
+    KeepGraceTimer();
+  }
   events_.OnRunnable();
 }
 

@@ -47,8 +47,8 @@ absl::Status Session::OnRequest(const DeltaDiscoveryRequest& request) {
                          {request.resource_names_subscribe().begin(), request.resource_names_subscribe().end()});
   }
   Subscription& s = sub(type);
-  const bool first = !s.active;
-  s.active = true;
+  const bool first = !s.asked;
+  s.asked = s.active = true;
 
   if (!request.response_nonce().empty()) {
     if (auto node = s.in_flight.extract(ParseNonce(request.response_nonce())); !node.empty()) {
@@ -60,6 +60,8 @@ absl::Status Session::OnRequest(const DeltaDiscoveryRequest& request) {
     }
   }
 
+  // What it was offered unasked it has; what it wants it says now.
+  if (first) s.wildcard = false;
   bool all = first && request.resource_names_subscribe().empty() && HasLegacyWildcard(type);
   for (const std::string& name : request.resource_names_subscribe()) all |= AsksForAll(type, name);
   if (first && !request.initial_resource_versions().empty()) {
@@ -87,6 +89,15 @@ absl::Status Session::OnRequest(const DeltaDiscoveryRequest& request) {
     }
     for (const std::string& name : extra) EraseEntry(type, name);
   }
+  if (first && type == Type::kCluster) Wake(ClustersKey());
+  if (first && type == Type::kEndpoint && ClustersWithheld()) {
+    // It may be warming a changed cluster with endpoints that it has: it wants them again, and does not say so.
+    for (auto& [name, entry] : s.entries) {
+      if (entry.acked == nullptr) continue;
+      MarkChanged(type, name, entry);
+      entry.lag->force = true;
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -94,8 +105,8 @@ absl::Status Session::OnRequest(const DiscoveryRequest& request) {
   Type type;
   if (!snapshot::ParseTypeUrl(request.type_url(), &type)) return OnForeignType(request.type_url(), {});
   Subscription& s = sub(type);
-  const bool first = !s.active;
-  s.active = true;
+  const bool first = !s.asked;
+  s.asked = s.active = true;
 
   if (!first && !request.response_nonce().empty()) {
     const uint64_t nonce = ParseNonce(request.response_nonce());
@@ -161,15 +172,28 @@ void Session::Adopt(Type type, const std::string& name, const std::string& versi
   Subscription& s = sub(type);
   if (name.size() > kMaxNameBytes || s.entries.size() >= kMaxNames) return;
   const auto [it, inserted] = s.entries.try_emplace(name);
-  if (!inserted) return;
   Entry& entry = it->second;
   if (type == Type::kSecret) AssignSecret(name);
   const ResourcePtr current = Current(type, name);
   const bool same = current != nullptr && current->version == version;
+  if (!inserted) {
+    // Offered unasked, and refused or not answered yet.
+    if (entry.acked != nullptr || entry.lag == nullptr) return;
+    Mutate(entry, [&] {
+      entry.acked = same ? current : UnknownForm(type);
+      if (entry.sent == nullptr) entry.sent = entry.acked;
+    });
+    return;
+  }
   entry.sent = entry.acked = same ? current : UnknownForm(type);
   if (adopted_at_ == 0) {
     adopted_at_ = ticks_ + 2;
     KeepGraceTimer();
+  }
+  // Who has endpoints or routes has clusters too; listeners and secrets alone say nothing of them.
+  const bool has_clusters = type == Type::kEndpoint || type == Type::kRoute || type == Type::kScopedRoute;
+  if (has_clusters && withheld_until_ == 0 && options_.delta && options_.withheld > absl::ZeroDuration()) {
+    withheld_until_ = ticks_ + 1 + static_cast<uint64_t>(options_.withheld / options_.grace);
   }
   entry.warm = same && current->warms.empty();
   // Held does not mean warm: the stream may have broken before the client had what it refers to.

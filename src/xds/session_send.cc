@@ -42,6 +42,10 @@ Session::Decision Session::Decide(Type type, const std::string& name, Entry& ent
       }
     }
   }
+  if (current == nullptr && type == Type::kEndpoint && ClustersWithheld() && OfferClusterOf(name)) {
+    WaitFor(ClustersKey(), type, name, lag);
+    return Decision::kNothing;
+  }
   if (current != nullptr) {
     if (!lag.force && SameForm(entry.acked, current) && entry.sent == entry.acked) {
       Mutate(entry, [&] { entry.sent = entry.acked = current; });
@@ -121,7 +125,7 @@ void Session::Collect(Type type, Response* response, InFlight* in_flight) {
       bytes += kResourceOverhead + 2 * name.size() + resource->body.size();
       // Envoy warms the new form of a cluster with endpoints that come after it, and does not ask for them again: it is
       // subscribed to them already. Without them it waits for 15 s.
-      if (type == Type::kCluster && (full || entry.sent != nullptr || entry.acked != nullptr)) {
+      if (type == Type::kCluster && (full || !s.asked || entry.sent != nullptr || entry.acked != nullptr)) {
         SendAgain(resource->warms);
       }
       Mutate(entry, [&] { entry.sent = resource; });

@@ -126,6 +126,45 @@ TEST(DeltaSession, AfterAReconnectionClustersGoOnlyWhenTheClientSaidWhatItHolds)
   EXPECT_EQ(h.NextAcked(), "Cluster -a");
 }
 
+// An Envoy asks for no clusters while it warms one: what it holds of them is not known until it does.
+TEST(DeltaSession, AClientThatHoldsItsClustersBackGetsNoRoutesButItsEndpoints) {
+  Harness h;
+  h.Publish({Endpoints("a"), Cluster("a", "1", true), Route("r", {"a"}, "2")});
+  h.Subscribe(Type::kEndpoint, {"a"}, {{"a", Endpoints("a")->version}});
+  // It may be warming with endpoints that it has, and would wait for them.
+  EXPECT_EQ(h.NextAcked(), "ClusterLoadAssignment +a=1");
+  h.Subscribe(Type::kRoute, {"r"}, {{"r", "old"}});
+  EXPECT_EQ(h.Next(), "");
+  EXPECT_FALSE(h.Converged());
+  h.Subscribe(Type::kCluster, {}, {{"a", Cluster("a", "1", true)->version}});
+  EXPECT_EQ(h.NextAcked(), "RouteConfiguration +r=2 a");
+  EXPECT_TRUE(h.Converged());
+}
+
+TEST(DeltaSession, AClientThatNeverAsksForClustersIsNotWaitedForForEver) {
+  Harness h;
+  h.Publish({Route("r", {}, "2")});
+  h.Subscribe(Type::kRoute, {"r"}, {{"r", "old"}});
+  EXPECT_EQ(h.Next(), "");
+  for (int i = 0; i < 70; ++i) h.Tick();
+  EXPECT_EQ(h.NextAcked(), "RouteConfiguration +r=2 ");
+}
+
+// The form that it warms is one that this server does not know: it gets the current one in its place.
+TEST(DeltaSession, EndpointsOfAnUnknownFormBringTheCurrentCluster) {
+  Harness h;
+  h.Publish({Endpoints("a"), Cluster("a", "2", true)});
+  h.Subscribe(Type::kRoute, {"r"}, {{"r", "old"}});
+  h.Subscribe(Type::kEndpoint, {"a|1"});
+  EXPECT_EQ(h.NextAcked(), "Cluster +a=2");
+  h.Unsubscribe(Type::kEndpoint, {"a|1"});
+  h.Subscribe(Type::kEndpoint, {"a"});
+  EXPECT_EQ(h.NextAcked(), "ClusterLoadAssignment +a=1");
+  h.Subscribe(Type::kCluster, {}, {{"a", Cluster("a", "2", true)->version}});
+  for (int i = 0; i < 2; ++i) h.Tick();
+  EXPECT_EQ(h.NextAcked(), "RouteConfiguration -r");
+}
+
 TEST(DeltaSession, RoutesWaitForTheAcknowledgementOfNewClustersAndTheirEndpoints) {
   Harness h;
   h.Publish({Endpoints("a"), Cluster("a", "1", true), Route("r", {"a"})});

@@ -77,6 +77,8 @@ struct InFlight {
 
 struct Subscription {
   // The client has asked for this type on this stream.
+  bool asked = false;
+  // It has, or is offered some of it unasked: Session::OfferClusterOf().
   bool active = false;
   bool wildcard = false;
   // An answer is owed even if there is nothing to say: the client waits for its first one.

@@ -102,9 +102,6 @@ def test_the_control_plane(planes, tmp_path, command):
             kinds = [kind for kind in KINDS if way != broken_files or kind != a_route_moves_to_another_upstream]
             world.write("up", upstream("up", (world.one, world.two)[turn % 2].port))
             world.write("service", virtual_service("service", HOST, [prefix("/", to("up"))]))
-            # One change is under way when it ends. Of two that are spoken to in different ways the first may be lost while
-            # Envoy warms it: see docs/design/xds.md.
-            world.settle()
             rng.choice(kinds)(world, turn)
             # Any moment of the change.
             time.sleep(rng.uniform(0, 0.1))
