@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "descriptors/testing.h"
+#include "descriptors/testing/compile.h"
 
 namespace gloo::descriptors {
 namespace {

@@ -183,6 +183,42 @@ std::string HttpTemplate::Shape() const {
   return verb.empty() ? shape : StrCat(shape, ":", verb);
 }
 
+bool HttpTemplate::Takes(std::string_view path) const {
+  if (path.empty() || path.front() != '/') return false;
+  if (!verb.empty()) {
+    const size_t colon = path.rfind(':');
+    if (colon == std::string_view::npos || path.substr(colon + 1) != verb) return false;
+    path = path.substr(0, colon);
+  }
+  std::vector<std::string_view> parts;
+  for (path.remove_prefix(1); !path.empty();) {
+    const size_t slash = std::min(path.find('/'), path.size());
+    parts.push_back(path.substr(0, slash));
+    path.remove_prefix(std::min(slash + 1, path.size()));
+  }
+  const auto takes = [](const std::string& segment, std::string_view part) {
+    return segment == "*" || segment == part;
+  };
+  const auto all = std::find(segments.begin(), segments.end(), "**");
+  if (all == segments.end()) {
+    return std::equal(segments.begin(), segments.end(), parts.begin(), parts.end(), takes);
+  }
+  // After "**" there are literals alone.
+  const auto before = all - segments.begin();
+  const auto after = segments.end() - all - 1;
+  return before + after <= static_cast<std::ptrdiff_t>(parts.size()) &&
+         std::equal(segments.begin(), all, parts.begin(), takes) &&
+         std::equal(all + 1, segments.end(), parts.end() - after, takes);
+}
+
+bool HttpTemplate::MoreSpecificThan(const HttpTemplate& other) const {
+  const auto rank = [](const std::string& segment) { return segment == "**" ? 2 : segment == "*" ? 1 : 0; };
+  for (size_t i = 0; i < std::min(segments.size(), other.segments.size()); ++i) {
+    if (rank(segments[i]) != rank(other.segments[i])) return rank(segments[i]) < rank(other.segments[i]);
+  }
+  return segments.size() > other.segments.size() || (!verb.empty() && other.verb.empty());
+}
+
 absl::StatusOr<HttpTemplate> ParseHttpTemplate(std::string_view path) { return Parser(path).Parse(); }
 
 std::string CheckBinding(const DescriptorSet& set, const std::string& request, const std::string& response,

@@ -38,6 +38,10 @@ struct HttpTemplate {
 
   // Requests that two templates of the same shape take are the same.
   std::string Shape() const;
+  // Whether it takes a path, which has no query string.
+  bool Takes(std::string_view path) const;
+  // Of two templates that take a path, Envoy uses the more specific one: literals go before "*", that before "**".
+  bool MoreSpecificThan(const HttpTemplate& other) const;
 };
 
 // As Envoy reads it; refuses what Envoy refuses.

@@ -50,5 +50,31 @@ TEST(HttpRuleTest, ThereAndBack) {
   EXPECT_TRUE(BindingsOf({}).empty());
 }
 
+TEST(HttpTemplateTest, TakesPathsAsEnvoyDoes) {
+  const auto takes = [](const char* path, const char* request) { return ParseHttpTemplate(path)->Takes(request); };
+  EXPECT_TRUE(takes("/v1/books/{id}", "/v1/books/3"));
+  EXPECT_FALSE(takes("/v1/books/{id}", "/v1/books"));
+  EXPECT_FALSE(takes("/v1/books/{id}", "/v1/books/3/4"));
+  EXPECT_TRUE(takes("/{name=shelves/*}/x", "/shelves/9/x"));
+  EXPECT_TRUE(takes("/**", "/"));
+  EXPECT_TRUE(takes("/**", "/a/b"));
+  EXPECT_TRUE(takes("/a/**/z", "/a/z"));
+  EXPECT_TRUE(takes("/a/**/z", "/a/b/c/z"));
+  EXPECT_FALSE(takes("/a/**/z", "/a/b"));
+  EXPECT_TRUE(takes("/a/*:go", "/a/b:go"));
+  EXPECT_FALSE(takes("/a/*:go", "/a/b"));
+  EXPECT_FALSE(takes("/**", "a"));
+}
+
+TEST(HttpTemplateTest, LiteralsGoBeforeWildcards) {
+  const auto before = [](const char* a, const char* b) {
+    return ParseHttpTemplate(a)->MoreSpecificThan(*ParseHttpTemplate(b));
+  };
+  EXPECT_TRUE(before("/a/b", "/a/*"));
+  EXPECT_TRUE(before("/a/*", "/a/**"));
+  EXPECT_TRUE(before("/a/*/c", "/**"));
+  EXPECT_FALSE(before("/**", "/a"));
+}
+
 }  // namespace
 }  // namespace gloo::descriptors
