@@ -1,6 +1,7 @@
 #include "plugins/builtin.h"
 
 #include "plugins/azure/azure.h"
+#include "plugins/grpc/grpc.h"
 #include "plugins/rest/presets.h"
 #include "plugins/rest/rest.h"
 #include "plugins/route_basics/route_basics.h"
@@ -13,6 +14,7 @@ void AddBuiltins(translator::Registry& registry) {
   AddRest(registry);
   AddPresets(registry);
   AddAzure(registry);
+  AddGrpc(registry);
   AddRouteBasics(registry);
 }
 

@@ -14,6 +14,10 @@ enum class FilterSlot {
   // After everything that decides on the client's request as sent, before the request leaves: it rewrites path,
   // headers and body.
   kTransformation,
+  // Before the filter that makes gRPC of JSON, which takes what is gRPC already as it is.
+  kGrpcWeb,
+  // After the templates, which read and write JSON.
+  kGrpcJsonTranscoder,
   // Ends the chain.
   kRouter,
 };
@@ -36,7 +40,12 @@ inline constexpr FilterOrderRow kFilterOrder[] = {
      "route chosen anew."},
     {FilterSlot::kTransformation, "gloo.transformation",
      "After everything that decides on the request as the client sent it, because it rewrites method, path, headers "
-     "and body; directly before the router, because what it makes is what the function gets."},
+     "and body; before what makes gRPC of it, because what it makes is what the function gets."},
+    {FilterSlot::kGrpcWeb, "envoy.filters.http.grpc_web",
+     "Before the transcoder, because a gRPC-Web request is gRPC after it, which the transcoder lets pass."},
+    {FilterSlot::kGrpcJsonTranscoder, "envoy.filters.http.grpc_json_transcoder",
+     "After the transformation, because templates read and write JSON, on the way there and back; directly before the "
+     "router, because the upstream gets gRPC."},
     {FilterSlot::kRouter, "envoy.filters.http.router", "Ends the chain: it sends the request to the upstream."},
 };
 

@@ -5,6 +5,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,12 +59,21 @@ class UpstreamPlugin {
                          envoy::config::endpoint::v3::ClusterLoadAssignment* endpoints, Issues& issues) const = 0;
 };
 
+// What a function plugin has read of a service as a whole, for all of its functions: descriptors, for instance.
+struct Service {
+  virtual ~Service() = default;
+  // Of all that counts in it.
+  std::string hash;
+};
+
 // What a function plugin is asked to call.
 struct FunctionCall {
   const model::Object& upstream;
   // Null when routes may name functions that are not listed and this one is not.
   const v1::Function* function;
   std::string_view name;
+  // What ReadService() gave; null where that gives nothing.
+  const Service* service = nullptr;
 };
 
 // A kind of function, by service type or upstream type: function spec -> what filters and route need to call it.
@@ -78,6 +88,13 @@ class FunctionPlugin {
   virtual bool any_function() const { return false; }
   // Call() reads UpstreamSpec.spec, so that a change of it concerns the routes too (a region, a project ...).
   virtual bool reads_upstream_spec() const { return false; }
+  // The upstream is spoken to in HTTP/2.
+  virtual bool http2() const { return false; }
+  // Reads what all functions of an upstream need, once, before Check() is asked for each. Current path: `spec`. False
+  // after an error, or a warning where something is not there yet: no function can be called then.
+  virtual bool ReadService(const model::Object&, Inputs&, std::shared_ptr<const Service>*, Issues&) const {
+    return true;
+  }
   // The function makes the path of its request itself, so that the route must not rewrite it.
   virtual bool SetsPath(const FunctionCall&) const { return false; }
   // Checks one listed function when its upstream is read. Current path: `spec.functions[i].spec`.
@@ -88,6 +105,11 @@ class FunctionPlugin {
   // Current path: `spec.routes[i]`.
   virtual void Call(const FunctionCall& call, const v1::Route& route, envoy::config::route::v3::Route* out,
                     FilterConfigs* filters, Issues& issues) const = 0;
+  // Routes that name the upstream, not a function, are served in a way of the plugin's own: by CallUpstream().
+  virtual bool calls_upstream() const { return false; }
+  // As Call(). A `regex_rewrite` in `out` stands for the route's prefixRewrite.
+  virtual void CallUpstream(const model::Object&, const Service*, const v1::Route&, envoy::config::route::v3::Route*,
+                            FilterConfigs*, Issues&) const {}
 };
 
 // Owns keys of Route.extensions: the fields of `extensions()`.
@@ -111,6 +133,8 @@ class FilterPlugin {
     std::string name;
     google::protobuf::Any config;
     bool disabled = true;
+    // Does nothing to requests whose route does not configure it, so that it may be enabled for all of them.
+    bool harmless = true;
   };
   virtual std::vector<Filter> Filters() const = 0;
 };

@@ -71,7 +71,7 @@ void AddFilters(const Registry& registry, bool on_demand, hcm::HttpConnectionMan
     *out->mutable_typed_config() = std::move(filter.config);
     // A request that began to send its body while its routes were fetched goes on in the chain that it has, which was
     // made before anybody knew what its route enables.
-    out->set_disabled(filter.disabled && !on_demand);
+    out->set_disabled(filter.disabled && !(on_demand && filter.harmless));
   }
   AddRouter(manager);
 }

@@ -184,7 +184,19 @@ class RouteTranslation {
       case v1::Destination::kUpstream: {
         IssuePath path(issues, "upstream");
         model::DataKey key;
-        return Upstream(destination.upstream().name(), "name", &key, cluster, issues) != nullptr;
+        const UpstreamOutput* upstream = Upstream(destination.upstream().name(), "name", &key, cluster, issues);
+        if (upstream == nullptr) return false;
+        const FunctionPlugin* plugin = upstream->functions_plugin;
+        if (plugin == nullptr || !plugin->calls_upstream()) return true;
+        if (!upstream->service_ready) {
+          issues.Warning("name", "ServiceNotReady",
+                         Cat("what upstream ", JsonQuote(*cluster), " offers is not known, see its status; ", effect_));
+          return false;
+        }
+        Issues local(RoutePath(issues));
+        plugin->CallUpstream(*upstream->object, upstream->service.get(), route, out, filters, local);
+        issues.Merge(local);
+        return local.ok();
       }
       case v1::Destination::kFunction: {
         IssuePath path(issues, "function");
@@ -239,12 +251,13 @@ class RouteTranslation {
     if (function != nullptr && function->wrong) {
       issues.Warning("functionName", "FunctionNotReady",
                      Cat("function ", JsonQuote(name), " of upstream ", JsonQuote(*cluster),
-                         " is wrong, see the upstream's status; ", effect_));
+                         " cannot be called, see the upstream's status; ", effect_));
       return false;
     }
     // The plugin speaks of the route as a whole, so its paths start there.
     Issues local(RoutePath(issues));
-    const FunctionCall call{*upstream->object, function != nullptr ? function->function : nullptr, name};
+    const FunctionCall call{*upstream->object, function != nullptr ? function->function : nullptr, name,
+                            upstream->service.get()};
     upstream->functions_plugin->Call(call, route, out, filters, local);
     if (upstream->functions_plugin->SetsPath(call)) {
       sets_path_ = Cat(JsonQuote(name), " of upstream ", JsonQuote(*cluster));
@@ -277,7 +290,7 @@ class RouteTranslation {
                    Cat("has no place here: function ", sets_path_, " sets the path of its request itself"));
       return;
     }
-    out->mutable_route()->set_prefix_rewrite(route.prefix_rewrite());
+    if (!out->route().has_regex_rewrite()) out->mutable_route()->set_prefix_rewrite(route.prefix_rewrite());
   }
 
   void ApplyExtensions(const v1::Route& route, Route* out, Issues& issues) {

@@ -126,9 +126,15 @@ void SetHost(const std::string& host, uint32_t port, Cluster* cluster, Issues& i
   }
 }
 
-void SetHttp2(Cluster* cluster) {
+void SpeakHttp2(Cluster* cluster) {
   EditHttpOptions(
       cluster, [](HttpOptions& options) { options.mutable_explicit_http_config()->mutable_http2_protocol_options(); });
+  tls::UpstreamTlsContext context;
+  if (!cluster->has_transport_socket() || !cluster->transport_socket().typed_config().UnpackTo(&context)) return;
+  auto* protocols = context.mutable_common_tls_context()->mutable_alpn_protocols();
+  protocols->Clear();
+  *protocols->Add() = "h2";
+  *cluster->mutable_transport_socket()->mutable_typed_config() = Pack(context);
 }
 
 void AddUpstreamFilter(std::string_view name, const google::protobuf::Any& config, Cluster* cluster) {
@@ -201,7 +207,6 @@ bool SetTls(const v1::UpstreamTls& written, const TlsHosts& hosts, Inputs& input
     }
     if (hosts.all_named) context.set_auto_host_sni(true);
   }
-  if (hosts.http2) common->add_alpn_protocols("h2");
   bool ready = true;
   if (!written.insecure_skip_verify()) ready = SetVerification(written, name, inputs, &context, issues);
   if (!written.client_cert_secret_ref().empty()) {

@@ -27,7 +27,8 @@ void SetDns(bool ipv6, const google::protobuf::Duration* refresh_rate, envoy::co
 // One host, found by name or by address.
 void SetHost(const std::string& host, uint32_t port, envoy::config::cluster::v3::Cluster* cluster, Issues& issues);
 
-void SetHttp2(envoy::config::cluster::v3::Cluster* cluster);
+// Hosts are spoken to in HTTP/2, over TLS or not. After SetTls().
+void SpeakHttp2(envoy::config::cluster::v3::Cluster* cluster);
 
 // A filter that requests pass after a host is chosen, before what was added earlier ends the chain: for what must see
 // the request as it leaves, such as a signature.
@@ -49,8 +50,6 @@ struct TlsHosts {
   std::string only_name;
   // Each has a DNS name.
   bool all_named = false;
-  // They are spoken to in HTTP/2.
-  bool http2 = false;
 };
 
 // Talks TLS to the hosts as written, or not where it is not enabled. Current path: that of `written`. False: a secret

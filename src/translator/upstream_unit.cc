@@ -11,6 +11,7 @@
 #include "translator/envoy_build.h"
 #include "translator/names.h"
 #include "translator/text.h"
+#include "translator/upstream_build.h"
 
 namespace gloo::translator {
 namespace {
@@ -38,6 +39,14 @@ std::string EndpointsNameOf(const std::string& name, const Cluster& cluster) {
   *way.mutable_typed_extension_protocol_options() = cluster.typed_extension_protocol_options();
   const std::string bytes = Serialize(way);
   return snapshot::EndpointsName(name, bytes.empty() ? "" : ContentHash(bytes).substr(0, 8));
+}
+
+const std::string& FunctionType(const v1::UpstreamSpec& upstream) {
+  return upstream.has_service_info() ? upstream.service_info().type() : upstream.type();
+}
+
+const FunctionPlugin* FunctionsOf(const Registry& registry, const v1::UpstreamSpec& upstream) {
+  return registry.function(FunctionType(upstream));
 }
 
 void TranslateCluster(const Registry& registry, const model::Object& object, Inputs& inputs, UpstreamOutput* out,
@@ -82,6 +91,8 @@ void TranslateCluster(const Registry& registry, const model::Object& object, Inp
     ready = plugin->Translate(object, *spec, inputs, &cluster, &endpoints, issues);
     if (cluster.has_load_assignment()) cluster.mutable_load_assignment()->set_cluster_name(name);
   }
+  const FunctionPlugin* functions = FunctionsOf(registry, upstream);
+  if (functions != nullptr && functions->http2()) SpeakHttp2(&cluster);
   if (issues.errors() > errors_before || !ready) return;
   IssuePath path(issues, "spec.spec");
   std::vector<snapshot::ResourceRef> warms;
@@ -110,11 +121,12 @@ void TranslateCluster(const Registry& registry, const model::Object& object, Inp
   out->cluster = std::move(checked);
 }
 
-void TranslateFunctions(const Registry& registry, const model::Object& object, UpstreamOutput* out, Issues& issues) {
+void TranslateFunctions(const Registry& registry, const model::Object& object, Inputs& inputs, UpstreamOutput* out,
+                        Issues& issues) {
   const v1::UpstreamSpec& upstream = object.upstream();
   bool has_service = upstream.has_service_info();
-  const std::string& type = has_service ? upstream.service_info().type() : upstream.type();
-  const FunctionPlugin* plugin = registry.function(type);
+  const std::string& type = FunctionType(upstream);
+  const FunctionPlugin* plugin = FunctionsOf(registry, upstream);
   if (plugin == nullptr && has_service) {
     issues.Error("spec.serviceInfo.type", "UnknownServiceType",
                  Cat("no service type ", JsonQuote(type), Suggestion(type, registry.Known(v1::FUNCTION_SPEC))));
@@ -131,10 +143,16 @@ void TranslateFunctions(const Registry& registry, const model::Object& object, U
         }()));
   }
   out->functions_plugin = plugin;
+  if (plugin != nullptr) {
+    IssuePath path(issues, "spec");
+    out->service_ready = plugin->ReadService(object, inputs, &out->service, issues);
+  }
   std::string base = ContentHash({type, upstream.service_info().properties().value(),
-                                  plugin != nullptr && plugin->reads_upstream_spec() ? upstream.spec().value() : ""});
+                                  plugin != nullptr && plugin->reads_upstream_spec() ? upstream.spec().value() : "",
+                                  out->service != nullptr ? out->service->hash : ""});
   out->face = out->usable() ? "usable" : "unusable";
-  if (plugin != nullptr && plugin->any_function()) out->face += base;
+  if (!out->service_ready) out->face += " without service";
+  if (plugin != nullptr && (plugin->any_function() || plugin->calls_upstream())) out->face += base;
   for (int i = 0; i < upstream.functions_size(); ++i) {
     const v1::Function& function = upstream.functions(i);
     IssuePath path(issues, "spec.functions", static_cast<size_t>(i));
@@ -144,12 +162,12 @@ void TranslateFunctions(const Registry& registry, const model::Object& object, U
       issues.Error("name", "Required", "a function needs a name");
       continue;
     }
-    if (plugin == nullptr) {
+    if (plugin == nullptr || !out->service_ready) {
       face.wrong = true;
     } else {
       size_t errors_before = issues.errors();
       IssuePath spec(issues, "spec");
-      plugin->Check({object, &function, function.name()}, issues);
+      plugin->Check({object, &function, function.name(), out->service.get()}, issues);
       face.wrong = issues.errors() > errors_before;
     }
     face.hash = ContentHash({base, function.spec().type_url(), function.spec().value(), face.wrong ? "wrong" : ""});
@@ -166,7 +184,7 @@ UpstreamOutput TranslateUpstream(const Registry& registry, model::ObjectPtr obje
                                  std::vector<snapshot::ResourcePtr>* secrets, Issues& issues) {
   UpstreamOutput out;
   TranslateCluster(registry, *object, inputs, &out, secrets, issues);
-  TranslateFunctions(registry, *object, &out, issues);
+  TranslateFunctions(registry, *object, inputs, &out, issues);
   out.object = std::move(object);
   return out;
 }

@@ -1,6 +1,7 @@
 // The unit of an Upstream: one cluster, its endpoints and secrets, and its face to the routes.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,7 @@ namespace gloo::translator {
 // One function as routes see it.
 struct FunctionFace {
   const v1::Function* function = nullptr;
-  // Check() found an error: it cannot be called.
+  // It cannot be called: Check() found an error, or its service could not be read.
   bool wrong = false;
   // Of all that FunctionPlugin::Call may read.
   std::string hash;
@@ -31,6 +32,9 @@ struct UpstreamOutput {
   snapshot::ResourcePtr endpoints;
   std::vector<snapshot::ResourcePtr> secrets;
   const FunctionPlugin* functions_plugin = nullptr;
+  std::shared_ptr<const Service> service;
+  // False: ReadService() could not read it.
+  bool service_ready = true;
   absl::flat_hash_map<std::string, FunctionFace> functions;
   // Changes where routes to it must be made anew.
   std::string face;

@@ -91,6 +91,21 @@ def h2_backend():
         backend.close()
 
 
+@pytest.fixture
+def books():
+    """Makes gRPC servers (harness/books.proto) that end with the test."""
+    from harness.grpc_service import Books
+    made = []
+
+    def make(*args, **options):
+        made.append(Books(*args, **options))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.close()
+
+
 @pytest.fixture(scope="module")
 def echo():
     """One backend for a module: it answers with the request that it got."""

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "descriptors/testing/compile.h"
 #include "tests/golden/world.h"
 
 namespace gloo::testing {
@@ -43,7 +44,11 @@ std::string Upstream(Random& random, const std::string& ns, const std::string& n
     if (random.OneIn(2)) text += ", clientCertSecretRef: " + random.Of<std::string>({"s0", "s1"});
     text += "}\n";
   }
-  if (!random.OneIn(4)) {
+  if (random.OneIn(5)) {
+    text +=
+        "  serviceInfo: {type: gRPC, properties: {descriptorsFileRef: " + random.Of<std::string>({"p0", "p1", "p2"}) +
+        "}}\n  functions: [{name: f0, spec: {method: " + random.Of<std::string>({"Get", "Add"}) + "}}, {name: f1}]\n";
+  } else if (!random.OneIn(4)) {
     text += "  serviceInfo: {type: REST}\n  functions:\n";
     text += "  - {name: f0, spec: {path: '/f/{{ default(id, \"" + std::to_string(random.Below(3)) + "\") }}'}}\n";
     if (random.OneIn(2)) {
@@ -141,6 +146,20 @@ model::NamedDataPtr Secret(Random& random, const std::string& name) {
   }
 }
 
+// Descriptors of a service that has two methods, one, or none of them.
+model::NamedDataPtr Artifact(Random& random, const std::string& name) {
+  static const auto* sets = [] {
+    auto* made = new std::vector<std::string>{"garbage"};
+    for (const std::string methods :
+         {"rpc Get(M) returns (M); rpc Add(M) returns (stream M);", "rpc Get(M) returns (M);"}) {
+      made->push_back(descriptors::CompileProtos(
+          {{"a.proto", "syntax = \"proto3\"; package a; message M { int32 x = 1; } service S {" + methods + "}"}}));
+    }
+    return made;
+  }();
+  return Data(name, {{"set", random.Of(*sets)}});
+}
+
 model::ObjectKey Key(model::Kind kind, const std::string& ns, const std::string& name) { return {kind, ns, name}; }
 
 // One change of one thing.
@@ -150,6 +169,12 @@ void Change(Random& random, int step, translator::Changes* changes) {
     std::string name = random.Of<std::string>({"s0", "s1", "s2", "s3"});
     std::string ns = random.OneIn(5) ? "other" : "default";
     changes->secrets.emplace_back(model::DataKey{ns, name}, random.OneIn(5) ? nullptr : Secret(random, name));
+    return;
+  }
+  if (what == 4) {
+    std::string name = random.Of<std::string>({"p0", "p1"});
+    changes->artifacts.emplace_back(model::DataKey{"default", name},
+                                    random.OneIn(5) ? nullptr : Artifact(random, name));
     return;
   }
   model::ObjectKey key;
@@ -260,6 +285,7 @@ TEST_P(IncrementalTest, ARestartWithWhatWasGoodChangesNothing) {
   World world;
   std::map<model::ObjectKey, model::ObjectPtr> good;
   std::map<model::DataKey, model::NamedDataPtr> good_secrets;
+  std::map<model::DataKey, model::NamedDataPtr> artifacts;
   std::map<model::ObjectKey, translator::Entry> now;
   std::map<model::DataKey, model::NamedDataPtr> secrets;
   for (int step = 1; step <= 200; ++step) {
@@ -280,6 +306,7 @@ TEST_P(IncrementalTest, ARestartWithWhatWasGoodChangesNothing) {
         secrets.erase(key);
       }
     }
+    for (const auto& [key, data] : changes.artifacts) artifacts[key] = data;
     translator::Result result = world.Apply(changes);
     for (const translator::Report& report : result.reports) {
       if (report.last_good != nullptr) good[report.key] = report.last_good;
@@ -296,6 +323,8 @@ TEST_P(IncrementalTest, ARestartWithWhatWasGoodChangesNothing) {
     translator::Changes kept;
     for (const auto& [key, object] : good) kept.objects.emplace_back(key, translator::Entry{object, {}, object});
     for (const auto& [key, data] : good_secrets) kept.last_good_secrets.emplace_back(key, data);
+    // As they were read last.
+    for (const auto& [key, data] : artifacts) kept.artifacts.emplace_back(key, data);
     restarted.Apply(kept);
     translator::Changes told;
     for (const auto& [key, entry] : now) told.objects.emplace_back(key, entry);

@@ -42,18 +42,22 @@ class StaticPlugin final : public translator::UpstreamPlugin {
     if (spec.dns_refresh_rate().seconds() != 0 && names.empty()) {
       issues.Warning("dnsRefreshRate", "NoEffect", "has no effect: no host is a DNS name");
     }
-    if (spec.http2()) translator::SetHttp2(cluster);
-    if (!spec.has_tls()) return true;
+    const bool ready = !spec.has_tls() || SetTls(spec, names, inputs, cluster, issues);
+    if (spec.http2()) translator::SpeakHttp2(cluster);
+    return ready;
+  }
+
+ private:
+  static bool SetTls(const StaticSpec& spec, const std::set<std::string>& names, Inputs& inputs, Cluster* cluster,
+                     Issues& issues) {
     translator::TlsHosts hosts;
     hosts.all_named = std::all_of(spec.hosts().begin(), spec.hosts().end(),
                                   [](const StaticHost& host) { return translator::HostIp(host.addr()).empty(); });
     if (names.size() == 1 && spec.hosts_size() == 1) hosts.only_name = *names.begin();
-    hosts.http2 = spec.http2();
     IssuePath path(issues, "tls");
     return translator::SetTls(spec.tls(), hosts, inputs, cluster, issues);
   }
 
- private:
   static bool Hosts(const StaticSpec& spec, ClusterLoadAssignment* assignment, std::set<std::string>* names,
                     Issues& issues) {
     size_t errors_before = issues.errors();
