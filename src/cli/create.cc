@@ -10,13 +10,18 @@
 #include "base/strings.h"
 #include "cli/applied.h"
 #include "cli/config_set.h"
+#include "net/fetch.h"
+#include "sources/file/read_file.h"
 
 namespace gloo::cli {
 namespace {
 
 using model::Value;
 
-constexpr Description kDescriptions[] = {{"--openapi", AddOpenApi}};
+constexpr Description kDescriptions[] = {{"--openapi", AddOpenApi},
+                                         {"--grpc", AddGrpcServer},
+                                         {"--proto", AddProtoSources},
+                                         {"--descriptors", AddDescriptorSet}};
 
 std::string Flags() {
   std::string flags;
@@ -42,6 +47,7 @@ int Create(const Context& context, const Options& options, const Describe& descr
   Value metadata = Value::Map({{"name", Value::Text(options.name)}});
   if (options.ns != model::kDefaultNamespace) metadata.Set("namespace", Value::Text(options.ns));
   Value spec = std::move(described->upstream);
+  spec.Set("serviceInfo", std::move(described->service_info));
   spec.Set("functions", Value::List(std::move(described->functions)));
   Value object = Value::Map({{"apiVersion", Value::Text(std::string(model::kApiVersion))},
                              {"kind", Value::Text("Upstream")},
@@ -52,13 +58,44 @@ int Create(const Context& context, const Options& options, const Describe& descr
 
 }  // namespace
 
+absl::StatusOr<std::string> Load(const std::string& location, size_t max_bytes) {
+  if (openapi::IsUrl(location)) return net::Fetch(location, {.max_bytes = max_bytes});
+  using sources::file::ReadOutcome;
+  ReadOutcome read = sources::file::ReadWhole(location, max_bytes);
+  switch (read.kind) {
+    case ReadOutcome::Kind::kText:
+    case ReadOutcome::Kind::kTooLarge:  // the reader says so in its own words
+      return std::move(read.text);
+    case ReadOutcome::Kind::kGone:
+      return absl::NotFoundError(StrCat("there is no file ", location));
+    case ReadOutcome::Kind::kUnreadable:
+      break;
+  }
+  return absl::NotFoundError(StrCat("cannot read ", location, ": ", read.why));
+}
+
+Value UpstreamAt(const openapi::Server& server) {
+  Value host = Value::Map({{"addr", Value::Text(server.host)}, {"port", Value::Literal(std::to_string(server.port))}});
+  Value spec = Value::Map({{"hosts", Value::List({std::move(host)})}});
+  if (server.tls) spec.Set("tls", Value::Bool(true));
+  return Value::Map({{"type", Value::Text("static")}, {"spec", std::move(spec)}});
+}
+
 Describe AddDescriptions(CLI::App& app, bool for_new) {
+  auto server = std::make_shared<std::string>();
   std::vector<std::pair<const CLI::Option*, Describe>> choices;
   for (const Description& description : kDescriptions) {
-    Describe describe = description.add(app, for_new);
+    Describe describe = description.add(app, server);
     choices.emplace_back(app.get_option(description.flag), std::move(describe));
   }
-  return [choices](const Context& context) -> absl::StatusOr<Described> {
+  app.add_option("--server", *server,
+                 for_new ? "Where the service is, in place of what the description says"
+                         : "The server whose base path counts, in place of the OpenAPI document's own")
+      ->type_name("URL");
+  return [choices, server](const Context& context) -> absl::StatusOr<Described> {
+    if (!server->empty() && !openapi::ParseServer(*server)) {
+      return absl::InvalidArgumentError(StrCat("--server: \"", *server, "\" is no URL of http or https"));
+    }
     const Describe* chosen = nullptr;
     for (const auto& [option, describe] : choices) {
       if (option->count() == 0) continue;
@@ -108,7 +145,9 @@ RunVerb AddCreate(CLI::App& app) {
       "\nPrints the object, or writes it with --apply.\n"
       "\nExamples:\n"
       "  glooctl create upstream petstore --openapi petstore.yaml > petstore-upstream.yaml\n"
-      "  glooctl create upstream petstore --openapi https://petstore.example/openapi.json --apply");
+      "  glooctl create upstream petstore --openapi https://petstore.example/openapi.json --apply\n"
+      "  glooctl create upstream books --grpc localhost:50051 --apply\n"
+      "  glooctl create upstream books --proto api/books.proto -I api --server http://books:50051");
   return [options, describe](Context& context) { return Create(context, *options, describe); };
 }
 

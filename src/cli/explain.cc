@@ -336,7 +336,18 @@ class Explanation {
       Line("", StrCat("the function reads from the body: ", names, "; give one with -d"));
       return kOk;
     }
-    Line("sent on", StrCat(rendered->method, " ", rendered->path));
+    const absl::StatusOr<std::optional<GrpcCall>> call = FindGrpcCall(route, part, *rendered);
+    if (!call.ok()) return context_.Fail(kFoundErrors, std::string(call.status().message()));
+    if (*call && (*call)->method.empty()) {
+      Line("answer", StrCat("404: no method takes ", rendered->method, " ", rendered->unrewritten_path,
+                            "; JSON is sent as google.api.http says, or by POST"));
+      return kFoundErrors;
+    }
+    if (*call && !(*call)->rule.empty()) {
+      Line("calls", StrCat((*call)->method, " by ", (*call)->rule, ", with gRPC made of the JSON"));
+    } else {
+      Line("sent on", StrCat(rendered->method, " ", rendered->path));
+    }
     for (const auto& [name, value] : rendered->headers) Line("", StrCat(name, ": ", value));
     if (!rendered->body.empty()) context_.out << "\n" << rendered->body << (rendered->body.back() == '\n' ? "" : "\n");
     if (rendered->transforms_answer) Line("answer", "of the upstream, transformed");

@@ -7,6 +7,7 @@
 #include <ostream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "base/strings.h"
 #include "cli/applied.h"
 #include "cli/create.h"
@@ -89,6 +90,25 @@ Counts MergeFunctions(std::vector<Value> fresh, Value* functions) {
   return counts;
 }
 
+// Empty, or what is wrong.
+std::string MergeServiceInfo(Value fresh, Value* spec) {
+  Value* there = spec->Find("serviceInfo");
+  if (there == nullptr) there = spec->Find("service_info");
+  if (there == nullptr) {
+    spec->Set("serviceInfo", std::move(fresh));
+    return "";
+  }
+  const Value* type = there->Find("type");
+  const std::string& wanted = fresh.Find("type")->text;
+  if (type != nullptr && !absl::EqualsIgnoreCase(type->text, wanted)) {
+    return StrCat("its functions are of type ", type->text, ", those of the description of type ", wanted);
+  }
+  if (Value* properties = fresh.Find("properties")) {
+    Merge(std::move(*properties), &At(*there, "properties", Value::Map()));
+  }
+  return "";
+}
+
 // The document of an object, as it is written.
 absl::StatusOr<Value> WrittenObject(const ConfigSet& set, const model::ObjectKey& key) {
   const auto places = set.Places();
@@ -127,8 +147,8 @@ int Import(const Context& context, const Options& options, const Describe& descr
                         std::string(described.status().message()));
   }
   Value& spec = At(*object, "spec", Value::Map());
-  if (spec.Find("serviceInfo") == nullptr && spec.Find("service_info") == nullptr) {
-    if (Value* info = described->upstream.Find("serviceInfo")) spec.Set("serviceInfo", *info);
+  if (std::string wrong = MergeServiceInfo(std::move(described->service_info), &spec); !wrong.empty()) {
+    return context.Fail(kFoundErrors, StrCat("upstream ", options.upstream, ": ", wrong));
   }
   const Counts counts = MergeFunctions(std::move(described->functions), &At(spec, "functions", Value::List()));
   const int code = options.delivery.Deliver(context, *object);
@@ -154,8 +174,9 @@ RunVerb AddFunction(CLI::App& app) {
       "are parameters. What else it has stays, and so do functions of which the description knows nothing. An "
       "upstream\n"
       "that a file of yours defines is not written: print it with -o yaml and put it there. Comments are not kept.\n"
-      "\nExample:\n"
-      "  glooctl function import petstore --openapi petstore.yaml");
+      "\nExamples:\n"
+      "  glooctl function import petstore --openapi petstore.yaml\n"
+      "  glooctl function import books --grpc localhost:50051");
   return [options, describe](Context& context) { return Import(context, *options, describe); };
 }
 

@@ -9,7 +9,11 @@
 
 #include "absl/strings/ascii.h"
 #include "base/strings.h"
+#include "descriptors/http_rule.h"
 #include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
+#include "envoy/extensions/filters/http/grpc_json_transcoder/v3/transcoder.pb.h"
+#include "google/api/annotations.pb.h"
+#include "re2/re2.h"
 #include "template/events.h"
 #include "template/transformation.h"
 #include "translator/names.h"
@@ -45,22 +49,24 @@ Headers HeadersOf(const Request& request) {
   return headers;
 }
 
-// The JSON that the route, or its part, gives to a filter of ours; empty where there is none.
+// What the route, or its part, gives to a filter; null where there is nothing.
+const google::protobuf::Any* ConfigOf(std::string_view filter, const Route& route,
+                                      const WeightedCluster::ClusterWeight* part) {
+  const std::string name(filter);
+  if (part != nullptr) {
+    const auto found = part->typed_per_filter_config().find(name);
+    // What is nearer to the destination goes before.
+    if (found != part->typed_per_filter_config().end()) return &found->second;
+  }
+  const auto found = route.typed_per_filter_config().find(name);
+  return found == route.typed_per_filter_config().end() ? nullptr : &found->second;
+}
+
+// The JSON that a filter of ours is given; empty where there is none.
 absl::StatusOr<std::string> SettingsOf(std::string_view filter, const Route& route,
                                        const WeightedCluster::ClusterWeight* part) {
-  const std::string name(filter);
-  const google::protobuf::Any* any = nullptr;
-  if (part != nullptr) {
-    if (const auto found = part->typed_per_filter_config().find(name); found != part->typed_per_filter_config().end()) {
-      any = &found->second;
-    }
-  }
-  // What is nearer to the destination goes before.
-  if (any == nullptr) {
-    const auto found = route.typed_per_filter_config().find(name);
-    if (found == route.typed_per_filter_config().end()) return std::string();
-    any = &found->second;
-  }
+  const google::protobuf::Any* any = ConfigOf(filter, route, part);
+  if (any == nullptr) return std::string();
   DynamicModuleFilterPerRoute config;
   google::protobuf::StringValue text;
   if (!any->UnpackTo(&config) || !config.filter_config().UnpackTo(&text)) {
@@ -96,6 +102,13 @@ void EditHeaders(const Adds& adds, const Removes& removes, Headers* headers) {
 }
 
 void RewritePath(const Route& route, std::string* path) {
+  if (route.route().has_regex_rewrite()) {
+    const auto& regex = route.route().regex_rewrite();
+    const size_t end = std::min(path->find_first_of("?#"), path->size());
+    std::string only = path->substr(0, end);
+    re2::RE2::GlobalReplace(&only, regex.pattern().regex(), regex.substitution());
+    path->replace(0, end, only);
+  }
   const std::string& rewrite = route.route().prefix_rewrite();
   if (rewrite.empty()) return;
   size_t matched = route.match().has_prefix() ? route.match().prefix().size() : path->find_first_of("?#");
@@ -189,13 +202,48 @@ absl::StatusOr<Rendered> Render(const Route& route, const WeightedCluster::Clust
   if (!route.route().host_rewrite_literal().empty()) headers[":authority"] = route.route().host_rewrite_literal();
 
   rendered.method = headers[":method"];
-  rendered.path = headers[":path"];
+  rendered.path = rendered.unrewritten_path = headers[":path"];
   RewritePath(route, &rendered.path);
   rendered.headers.emplace_back("host", headers[":authority"]);
   for (auto& [name, value] : headers) {
     if (!name.empty() && name.front() != ':') rendered.headers.emplace_back(name, std::move(value));
   }
   return rendered;
+}
+
+absl::StatusOr<std::optional<GrpcCall>> FindGrpcCall(const Route& route, const WeightedCluster::ClusterWeight* part,
+                                                     const Rendered& rendered) {
+  const google::protobuf::Any* any = ConfigOf("envoy.filters.http.grpc_json_transcoder", route, part);
+  if (any == nullptr) return std::nullopt;
+  const auto type = std::find_if(rendered.headers.begin(), rendered.headers.end(),
+                                 [](const auto& header) { return header.first == "content-type"; });
+  if (type != rendered.headers.end() && type->second.starts_with("application/grpc")) {
+    return GrpcCall{rendered.path, ""};
+  }
+  envoy::extensions::filters::http::grpc_json_transcoder::v3::GrpcJsonTranscoder transcoder;
+  google::protobuf::FileDescriptorSet set;
+  if (!any->UnpackTo(&transcoder) || !set.ParseFromString(transcoder.proto_descriptor_bin())) {
+    return absl::InternalError("the settings of the transcoder are not in the form that it takes");
+  }
+  const std::string path = rendered.unrewritten_path.substr(0, rendered.unrewritten_path.find_first_of("?#"));
+  GrpcCall call;
+  descriptors::HttpTemplate best;
+  for (const auto& file : set.file()) {
+    for (const auto& service : file.service()) {
+      for (const auto& method : service.method()) {
+        for (const auto& binding : descriptors::BindingsOf(method.options().GetExtension(google::api::http))) {
+          const absl::StatusOr<descriptors::HttpTemplate> parsed = descriptors::ParseHttpTemplate(binding.path);
+          if (binding.verb != rendered.method || !parsed.ok() || !parsed->Takes(path)) continue;
+          if (!call.method.empty() && !parsed->MoreSpecificThan(best)) continue;
+          best = *parsed;
+          call.method =
+              StrCat("/", file.package(), file.package().empty() ? "" : ".", service.name(), "/", method.name());
+          call.rule = StrCat(binding.verb, " ", binding.path);
+        }
+      }
+    }
+  }
+  return call;
 }
 
 }  // namespace gloo::cli

@@ -20,7 +20,9 @@ struct Rendered {
   // Pseudo headers left out; sorted by name.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string method;
+  // As the upstream gets it; `unrewritten_path`: before the route's rewrite.
   std::string path;
+  std::string unrewritten_path;
   std::string body;
   // The answer of the upstream is transformed too.
   bool transforms_answer = false;
@@ -35,6 +37,18 @@ struct EventReading {
   std::string error;
 };
 absl::StatusOr<EventReading> ReadEvent(const envoy::config::route::v3::Route& route, Request* request);
+
+// The method of gRPC that a rendered request calls.
+struct GrpcCall {
+  // "/pkg.Service/Method"; empty: no rule takes the request, which is answered 404.
+  std::string method;
+  // "GET /v1/books/{id}"; empty for a request that is gRPC already.
+  std::string rule;
+};
+// Nothing where the destination is not called so.
+absl::StatusOr<std::optional<GrpcCall>> FindGrpcCall(
+    const envoy::config::route::v3::Route& route, const envoy::config::route::v3::WeightedCluster::ClusterWeight* part,
+    const Rendered& rendered);
 
 // `part` is the destination of a weighted route, or null. Fails where the configuration of the transformation cannot
 // be read, which is a mistake of ours.
