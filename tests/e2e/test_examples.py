@@ -1,0 +1,54 @@
+"""Every example runs: its configuration is good, and each request that its README tells of gets an answer of its service."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from harness.gateway import ROOT, Gateway
+from harness.ports import free_port
+from harness.waiting import wait_for
+
+EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/config"))
+
+
+def requests_of(example):
+    return re.findall(r"^\| [^|]* \| `(curl [^`]*)` \|", (example / "README.md").read_text(), re.M)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_requests_of_its_readme_are_answered(example, tmp_path):
+    copy = tmp_path / example.name
+    shutil.copytree(example, copy, ignore=shutil.ignore_patterns(".state"))
+    listens = re.search(r"^PORT = (\d+)$", (copy / "service.py").read_text(), re.M)[1]
+    port = free_port()
+    for file in copy.glob("config/*.yaml"):
+        file.write_text(file.read_text().replace(listens, str(port)))
+    gateway = Gateway(tmp_path / "gateway")
+    shutil.copytree(copy / "config", gateway.config.path, dirs_exist_ok=True)
+    if (copy / "secrets").exists():
+        shutil.copytree(copy / "secrets", gateway.secrets.path, dirs_exist_ok=True)
+    log = tmp_path / "service.log"
+    with log.open("wb") as out:
+        service = subprocess.Popen([sys.executable, copy / "service.py", "--port", str(port)], stdout=out, stderr=out)
+    try:
+        with gateway:
+            requests = requests_of(example)
+            assert len(requests) >= 3
+            for request in requests:
+                line = request.replace("localhost:8080", f"127.0.0.1:{gateway.http_port}")
+                line = line.replace("curl ", "curl -s -o /dev/null -w '%{http_code}' --max-time 10 ", 1)
+
+                def answered():
+                    done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False, timeout=15)
+                    return done.returncode == 0 and 200 <= int(done.stdout) < 500
+
+                wait_for(answered, request)
+            for kind in ("Upstream", "VirtualService"):
+                for name in gateway.entries(kind):
+                    assert gateway.status(kind, name)["state"] == "ACCEPTED", name
+    finally:
+        service.kill()
+        service.wait()
