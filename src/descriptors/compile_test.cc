@@ -49,7 +49,7 @@ TEST_F(CompileTest, ImportsAreFoundBesideTheFileAndInFoldersAndKnownOnesNowhere)
   const std::string a = Write("a.proto",
                               "syntax = \"proto3\"; import \"lib/b.proto\"; import \"google/api/annotations.proto\";"
                               "import \"google/protobuf/timestamp.proto\"; message A { b.B b = 1; }");
-  EXPECT_THAT(Compile({a}), ElementsAre("lib/b.proto", "google/protobuf/descriptor.proto", "google/api/http.proto",
+  EXPECT_THAT(Compile({a}), ElementsAre("lib/b.proto", "google/api/http.proto", "google/protobuf/descriptor.proto",
                                         "google/api/annotations.proto", "google/protobuf/timestamp.proto", "a.proto"))
       << issues_;
   const std::string inner = Write("x/c.proto", "syntax = \"proto3\"; import \"lib/b.proto\"; message C { b.B b = 1; }");
@@ -62,7 +62,7 @@ TEST_F(CompileTest, ImportsAreFoundBesideTheFileAndInFoldersAndKnownOnesNowhere)
 TEST_F(CompileTest, MistakesHaveTheirPlace) {
   const std::string a = Write("a.proto", "syntax = \"proto3\";\nmessage A {\n  strin x = 1;\n}\n");
   EXPECT_THAT(Compile({a}), ElementsAre());
-  EXPECT_THAT(issues_, HasSubstr("a.proto:3:3: \"strin\" is not defined."));
+  EXPECT_THAT(issues_, HasSubstr("a.proto:3:3: error: \"strin\" is not defined."));
   EXPECT_THAT(Compile({(root_ / "none.proto").string()}), ElementsAre());
   EXPECT_THAT(issues_, HasSubstr("none.proto"));
 }

@@ -268,8 +268,10 @@ GrpcMethod FindMethod(const GrpcService& service, const GrpcFunction& function, 
         (full.size() > wanted.size() && full.ends_with(wanted) && full[full.size() - wanted.size() - 1] == '.');
     if (!meant) continue;
     service_found = true;
-    for (const MethodDescriptorProto& candidate : service.descriptors->Service(full)->method())
-      methods.push_back(candidate.name());
+    for (const MethodDescriptorProto& candidate : service.descriptors->Service(full)->method()) {
+      const bool named = std::find(methods.begin(), methods.end(), candidate.name()) != methods.end();
+      if (!named) methods.push_back(candidate.name());
+    }
     if (const auto* there = service.descriptors->Method(full, method)) found.push_back({full, there});
   }
   if (found.size() == 1) return found.front();
