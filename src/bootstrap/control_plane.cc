@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/synchronization/notification.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
@@ -16,6 +17,7 @@
 #include "sources/file/system_authorities.h"
 #include "translator/checks/certificates.h"
 #include "translator/names.h"
+#include "translator/upstream_build.h"
 
 namespace gloo::bootstrap {
 
@@ -28,6 +30,31 @@ absl::StatusOr<std::string> ReadAuthorities(const std::string& path) {
   if (status.ok() && !path.empty()) status = checks::CheckCaBundle(*text);
   if (status.ok()) return text;
   return absl::InvalidArgumentError(StrCat("--system-ca-file ", path, ": ", std::string(status.message())));
+}
+
+struct MetadataServer {
+  std::string host;
+  uint32_t port = 80;
+};
+
+absl::StatusOr<MetadataServer> ReadMetadataServer(const std::string& written) {
+  MetadataServer server{written};
+  // An IPv6 address without a port has colons of its own.
+  const size_t colon = written.rfind(':');
+  if (colon != std::string::npos && (written.find(':') == colon || written[colon - 1] == ']')) {
+    server.host = written.substr(0, colon);
+    if (!absl::SimpleAtoi(written.substr(colon + 1), &server.port) || server.port == 0 || server.port > 65535) {
+      server.host.clear();
+    }
+  }
+  if (written.empty() || !translator::HostIp(server.host).empty()) return server;
+  std::string domain;
+  std::string error;
+  if (server.host.empty() || !translator::NormalizeDomain(server.host, &domain, &error) || domain.front() == '*') {
+    return absl::InvalidArgumentError(
+        StrCat("--google-metadata-server ", written, ": write HOST or HOST:PORT, such as metadata.google.internal"));
+  }
+  return server;
 }
 
 std::vector<RoleListener> ListenersOf(const snapshot::Snapshot* snapshot) {
@@ -62,11 +89,14 @@ absl::Status ControlPlane::Init(const Settings& s) {
   loop_ = runtime::Loop::Create();
   plugins::AddBuiltins(registry_);
   GLOO_ASSIGN_OR_RETURN(std::string authorities, ReadAuthorities(s.system_ca_file));
+  GLOO_ASSIGN_OR_RETURN(const MetadataServer google, ReadMetadataServer(s.google_metadata_server));
   translator_ = std::make_unique<translator::Translator>(
       registry_, translator::Settings{.bind_address = s.bind_address,
                                       .http_port = s.http_port,
                                       .https_port = s.https_port,
-                                      .system_authorities = std::move(authorities)});
+                                      .system_authorities = std::move(authorities),
+                                      .google_metadata_host = google.host,
+                                      .google_metadata_port = google.port});
   xds::ServerOptions options{
       .address = StrCat(s.xds_address.find(':') == std::string::npos ? s.xds_address : StrCat("[", s.xds_address, "]"),
                         ":", s.xds_port),

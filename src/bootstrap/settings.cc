@@ -215,6 +215,11 @@ void AddControlPlaneFlags(CLI::App& app, Settings& s) {
        "Certificate authorities (PEM) that upstreams trust which name none; read at start [default: the system's]")
       ->group("Folders");
 
+  Flag(app, "google-metadata-server", s.google_metadata_server,
+       "HOST[:PORT] of Google's metadata server, seen from Envoy: metadata.google.internal on Google Cloud [default: "
+       "none]")
+      ->group("Control plane");
+
   Flag(app, "bind-address", s.bind_address, "IP address that Envoy's listeners bind to")->group("Listeners");
   Flag(app, "http-port", s.http_port, "Port for plain HTTP; 0: any free one (`gloo up` only)")->group("Listeners");
   Flag(app, "https-port", s.https_port, "Port for HTTPS; 0: any free one (`gloo up` only)")->group("Listeners");

@@ -16,10 +16,11 @@ namespace gloo::bootstrap {
 
 struct Settings {
   std::string config_dir;
-  std::string state_dir;       // default: .gloo beside the config folder
-  std::string secrets_dir;     // default: none
-  std::string artifacts_dir;   // default: none
-  std::string system_ca_file;  // default: the system's
+  std::string state_dir;               // default: .gloo beside the config folder
+  std::string secrets_dir;             // default: none
+  std::string artifacts_dir;           // default: none
+  std::string google_metadata_server;  // HOST[:PORT]; empty: none
+  std::string system_ca_file;          // default: the system's
   std::string bind_address = "0.0.0.0";
   uint16_t http_port = 8080;
   uint16_t https_port = 8443;

@@ -1,6 +1,7 @@
 #include "plugins/builtin.h"
 
 #include "plugins/azure/azure.h"
+#include "plugins/google/google.h"
 #include "plugins/grpc/grpc.h"
 #include "plugins/rest/presets.h"
 #include "plugins/rest/rest.h"
@@ -14,6 +15,7 @@ void AddBuiltins(translator::Registry& registry) {
   AddRest(registry);
   AddPresets(registry);
   AddAzure(registry);
+  AddGoogle(registry);
   AddGrpc(registry);
   AddRouteBasics(registry);
 }

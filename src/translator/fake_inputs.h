@@ -25,9 +25,15 @@ class FakeInputs final : public Inputs {
     return "";
   }
 
+  bool GoogleMetadata(std::string_view field, Issues& issues) override {
+    if (!has_google_metadata) issues.Warning(field, "NoMetadataServer", "none");
+    return has_google_metadata;
+  }
+
   model::NamedDataPtr secret;
   model::NamedDataPtr artifact;
   bool has_system = true;
+  bool has_google_metadata = true;
 
  private:
   static std::string Named(const std::string& use, std::string_view name, std::string_view field, Issues& issues) {

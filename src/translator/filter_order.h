@@ -18,6 +18,8 @@ enum class FilterSlot {
   kGrpcWeb,
   // After the templates, which read and write JSON.
   kGrpcJsonTranscoder,
+  // After all that changes the request: a token is added last, and to the host that the route has led to.
+  kIdentity,
   // Ends the chain.
   kRouter,
 };
@@ -44,8 +46,11 @@ inline constexpr FilterOrderRow kFilterOrder[] = {
     {FilterSlot::kGrpcWeb, "envoy.filters.http.grpc_web",
      "Before the transcoder, because a gRPC-Web request is gRPC after it, which the transcoder lets pass."},
     {FilterSlot::kGrpcJsonTranscoder, "envoy.filters.http.grpc_json_transcoder",
-     "After the transformation, because templates read and write JSON, on the way there and back; directly before the "
-     "router, because the upstream gets gRPC."},
+     "After the transformation, because templates read and write JSON, on the way there and back; before what adds "
+     "credentials, because the upstream gets gRPC."},
+    {FilterSlot::kIdentity, "envoy.filters.http.gcp_authn",
+     "After everything that decides on the client's own credentials or changes headers, because it replaces them by "
+     "the identity token that the function asks for."},
     {FilterSlot::kRouter, "envoy.filters.http.router", "Ends the chain: it sends the request to the upstream."},
 };
 

@@ -13,6 +13,8 @@ inline constexpr std::string_view kScopeHeader = "x-gloo-scope";
 // Names the credential that the cluster adds to a request. Written by functions alone: a client's own is emptied before
 // the route is chosen, and users can neither match nor set it.
 inline constexpr std::string_view kCallHeader = "x-gloo-call";
+// The cluster of Google's metadata server, in every role; no upstream can be called so.
+inline constexpr std::string_view kGoogleMetadata = "gloo.google-metadata";
 inline constexpr std::string_view kModuleName = "gloo_filters";
 inline constexpr std::string_view kScopeMutation = "gloo.scope";
 inline constexpr std::string_view kDomainTable = "gloo.domains";

@@ -38,6 +38,8 @@ class Inputs {
                                    std::string_view field, Issues& issues) = 0;
   // Likewise the certificate authorities of the system. Envoys get them from here: what files they have is not known.
   virtual std::string SystemAuthorities(std::string_view field, Issues& issues) = 0;
+  // Envoys can reach Google's metadata server; else there is a warning at `field`.
+  virtual bool GoogleMetadata(std::string_view field, Issues& issues) = 0;
 };
 
 // Typed per-filter configuration of a route or of a weighted destination, by filter name.

@@ -20,6 +20,7 @@
 #include "translator/envoy_build.h"
 #include "translator/names.h"
 #include "translator/text.h"
+#include "translator/upstream_build.h"
 
 namespace gloo::translator {
 namespace {
@@ -163,6 +164,17 @@ snapshot::ResourcePtr MakeTableListener(Issues& issues) {
   return MakeChecked(snapshot::Type::kListener, listener.name(), listener, "listener", issues, std::move(parts));
 }
 
+// A role has it from the start, so that no listener changes with the first function that needs it.
+snapshot::ResourcePtr MakeMetadataCluster(const Settings& settings, Issues& issues) {
+  envoy::config::cluster::v3::Cluster cluster;
+  cluster.set_name(std::string(kGoogleMetadata));
+  cluster.set_alt_stat_name("google_metadata");
+  cluster.mutable_connect_timeout()->set_seconds(5);
+  SetHost(settings.google_metadata_host, settings.google_metadata_port, &cluster, issues);
+  cluster.mutable_load_assignment()->set_cluster_name(cluster.name());
+  return MakeChecked(snapshot::Type::kCluster, cluster.name(), cluster, "cluster", issues);
+}
+
 bool IsListenerName(const std::string& name) {
   return !name.empty() && name.size() <= 63 && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
@@ -244,6 +256,10 @@ RoleOutput TranslateRole(const Registry& registry, const Settings& settings, con
     if (checked == nullptr) continue;
     out.listeners.push_back({listener.name(), listener.tls()});
     out.resources.push_back(std::move(checked));
+  }
+  if (!settings.google_metadata_host.empty()) {
+    out.resources.push_back(MakeMetadataCluster(settings, issues));
+    if (out.resources.back() == nullptr) return {};
   }
   out.resources.push_back(MakeTableListener(issues));
   if (out.resources.back() == nullptr) return {};

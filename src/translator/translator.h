@@ -26,6 +26,9 @@ struct Settings {
   uint32_t https_port = 8443;  // 0: none
   // Certificate authorities (PEM) that upstreams trust which name none; empty: there are none.
   std::string system_authorities;
+  // Where Envoys reach Google's metadata server; empty: nowhere.
+  std::string google_metadata_host;
+  uint32_t google_metadata_port = 80;
   // Of a virtual service of this many routes it is remembered what each became.
   size_t remember_routes_from = 256;
 };

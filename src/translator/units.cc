@@ -158,6 +158,14 @@ class RecordingInputs final : public translator::Inputs {
     return impl_.system_authorities_->ref.name;
   }
 
+  bool GoogleMetadata(std::string_view field, Issues& issues) override {
+    if (!impl_.settings_.google_metadata_host.empty()) return true;
+    issues.Warning(field, "NoMetadataServer",
+                   "Envoys are not told where Google's metadata server is, so requests go without a token: start gloo "
+                   "with --google-metadata-server metadata.google.internal, or write identity: none");
+    return false;
+  }
+
   std::vector<snapshot::ResourcePtr>& secrets() { return secrets_; }
 
  private:
