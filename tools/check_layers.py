@@ -23,6 +23,7 @@ ALLOWED = {
     "src/model": ["src/base", "api"],
     "src/openapi": ["src/base", "src/model"],
     "src/descriptors": ["src/base"],
+    "src/credentials": ["src/base", "src/runtime", "src/net", "src/model", "api"],
     "src/sources": ["src/base", "src/runtime", "src/net", "src/model", "api"],
     "src/state": ["src/base", "src/model", "api"],
     "src/snapshot": ["src/base"],

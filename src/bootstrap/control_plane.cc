@@ -112,8 +112,17 @@ absl::Status ControlPlane::Init(const Settings& s) {
                                                                               .metrics = metrics_.get()},
                                                  to_controller_);
   reporter_ = std::make_unique<reporter::Reporter>(store_.get(), files_.get(), Clock::Real(), *metrics_);
-  controller_ = std::make_unique<controller::Controller>(*loop_, *metrics_, *translator_, *server_, *reporter_,
-                                                         store_.get(), controller::Options{.sources = {"file"}});
+  controller_ = std::make_unique<controller::Controller>(
+      *loop_, *metrics_, *translator_, *server_, *reporter_, store_.get(),
+      controller::Options{.sources = {"file"},
+                          .want_tokens = [this](const model::TokensWanted& wanted) { credentials_->Want(wanted); }});
+  exchange_ = std::make_unique<credentials::HttpExchange>(*loop_);
+  credentials_ = std::make_unique<credentials::Engine>(
+      *loop_, *metrics_, *exchange_,
+      [this](const model::TokenKey& key, std::optional<model::Token> token) {
+        controller_->PutToken(key, std::move(token));
+      },
+      credentials::Engine::Options());
   to_controller_.target = controller_.get();
   WatchState(s.state_dir + "/state.db");
   console_ = console::Console::Create(*loop_, *metrics_, *controller_, *server_,
@@ -140,6 +149,8 @@ ControlPlane::~ControlPlane() {
     loop_->Stop();
     thread_.join();
   }
+  credentials_.reset();
+  exchange_.reset();
   reporter_.reset();
   files_.reset();
   if (store_ != nullptr) store_->SetWriteListener(nullptr);

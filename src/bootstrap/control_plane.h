@@ -10,6 +10,8 @@
 #include "bootstrap/settings.h"
 #include "console/console.h"
 #include "controller/controller.h"
+#include "credentials/engine.h"
+#include "credentials/exchange.h"
 #include "reporter/reporter.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
@@ -75,6 +77,8 @@ class ControlPlane {
   std::unique_ptr<sources::FileSource> files_;
   std::unique_ptr<reporter::Reporter> reporter_;
   std::unique_ptr<controller::Controller> controller_;
+  std::unique_ptr<credentials::Exchange> exchange_;
+  std::unique_ptr<credentials::Engine> credentials_;
   std::unique_ptr<console::Console> console_;
   std::thread thread_;
   int xds_port_ = 0;

@@ -386,6 +386,7 @@ void Controller::Publish(translator::Result result, state::Write write, absl::Ti
     }
   }
   ReviewRefusalsSoon();
+  if (result.tokens_wanted && options_.want_tokens) options_.want_tokens(*result.tokens_wanted);
 
   reporter::Update update;
   for (translator::Report& report : result.reports) {
@@ -532,6 +533,12 @@ void Controller::ReviewRefusals() {
     if (const Known& known = known_.at(key); !same && known.report) update[key] = MakeReport(known);
   }
   if (!update.empty()) reporter_.Put(std::move(update));
+}
+
+void Controller::PutToken(const model::TokenKey& key, std::optional<model::Token> token) {
+  translator::Changes changes;
+  changes.tokens.emplace_back(key, std::move(token));
+  Publish(translator_.Apply(changes), {}, SteadyNow());
 }
 
 void Controller::Serve() {

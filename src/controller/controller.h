@@ -1,6 +1,7 @@
 // The loop: merges what the sources say, translates what it touches, publishes, reports. Owns the mutable world.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "controller/refusals.h"
 #include "model/object.h"
+#include "model/token.h"
 #include "reporter/reporter.h"
 #include "runtime/loop.h"
 #include "runtime/mailbox.h"
@@ -58,6 +60,8 @@ struct Options {
   // After this, what was good before is served although a source has not synced; only where there is such a state.
   absl::Duration serve_last_good_after = absl::Seconds(1);
   const Clock* clock = &Clock::Real();
+  // Told on the loop thread, whenever it changes, which tokens upstreams ask for; answers by PutToken(), later.
+  std::function<void(const model::TokensWanted&)> want_tokens;
 };
 
 class Controller final : public sources::Sink, private xds::Observer {
@@ -74,6 +78,8 @@ class Controller final : public sources::Sink, private xds::Observer {
   void Push(sources::Batch batch) override;
 
   // The rest on the loop thread.
+  // nullopt: it is no more.
+  void PutToken(const model::TokenKey& key, std::optional<model::Token> token);
   bool synced() const { return unsynced_.empty(); }
   // Envoys are answered: synced, or serving the last good state.
   bool serving() const { return serving_; }

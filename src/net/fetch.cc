@@ -65,9 +65,20 @@ std::optional<Url> Parse(std::string_view text) {
   return url;
 }
 
+// Of a POST.
+struct Content {
+  std::string type;
+  std::string body;
+};
+
 template <typename Stream>
-asio::awaitable<Response> Exchange(Stream& stream, const Url& url, const FetchLimits& limits) {
-  http::request<http::empty_body> request(http::verb::get, url.target, 11);
+asio::awaitable<Response> Exchange(Stream& stream, const Url& url, const Content* content, const FetchLimits& limits) {
+  http::request<http::string_body> request(content == nullptr ? http::verb::get : http::verb::post, url.target, 11);
+  if (content != nullptr) {
+    request.set(http::field::content_type, content->type);
+    request.body() = content->body;
+    request.prepare_payload();
+  }
   request.set(http::field::host, url.authority());
   request.set(http::field::user_agent, "gloo");
   request.set(http::field::accept, "application/json, application/yaml, */*;q=0.5");
@@ -80,7 +91,8 @@ asio::awaitable<Response> Exchange(Stream& stream, const Url& url, const FetchLi
   co_return parser.release();
 }
 
-asio::awaitable<Response> Get(Url url, FetchLimits limits, std::chrono::steady_clock::time_point deadline) {
+asio::awaitable<Response> Ask(Url url, const Content* content, FetchLimits limits,
+                              std::chrono::steady_clock::time_point deadline) {
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver(executor);
   const auto endpoints = co_await resolver.async_resolve(url.host, url.port, asio::use_awaitable);
@@ -88,7 +100,7 @@ asio::awaitable<Response> Get(Url url, FetchLimits limits, std::chrono::steady_c
     beast::tcp_stream stream(executor);
     stream.expires_at(deadline);
     co_await stream.async_connect(endpoints, asio::use_awaitable);
-    co_return co_await Exchange(stream, url, limits);
+    co_return co_await Exchange(stream, url, content, limits);
   }
   ssl::context context(ssl::context::tls_client);
   context.set_default_verify_paths();
@@ -99,16 +111,16 @@ asio::awaitable<Response> Get(Url url, FetchLimits limits, std::chrono::steady_c
   beast::get_lowest_layer(stream).expires_at(deadline);
   co_await beast::get_lowest_layer(stream).async_connect(endpoints, asio::use_awaitable);
   co_await stream.async_handshake(ssl::stream_base::client, asio::use_awaitable);
-  co_return co_await Exchange(stream, url, limits);
+  co_return co_await Exchange(stream, url, content, limits);
 }
 
-absl::StatusOr<Response> GetOnce(const std::string& text, const Url& url, const FetchLimits& limits,
-                                 std::chrono::steady_clock::time_point deadline) {
+absl::StatusOr<Response> AskOnce(const std::string& text, const Url& url, const Content* content,
+                                 const FetchLimits& limits, std::chrono::steady_clock::time_point deadline) {
   try {
     asio::io_context io;
     std::exception_ptr failure;
     Response response;
-    asio::co_spawn(io, Get(url, limits, deadline), [&](std::exception_ptr error, Response got) {
+    asio::co_spawn(io, Ask(url, content, limits, deadline), [&](std::exception_ptr error, Response got) {
       failure = error;
       response = std::move(got);
     });
@@ -135,7 +147,7 @@ absl::StatusOr<std::string> Fetch(const std::string& url, const FetchLimits& lim
   for (int redirects = 0;; ++redirects) {
     const std::optional<Url> parsed = Parse(at);
     if (!parsed) return absl::InvalidArgumentError(StrCat("\"", at, "\" is no URL of http or https"));
-    absl::StatusOr<Response> response = GetOnce(at, *parsed, limits, deadline);
+    absl::StatusOr<Response> response = AskOnce(at, *parsed, nullptr, limits, deadline);
     if (!response.ok()) return response.status();
     const unsigned status = response->result_int();
     if (status == 200) return std::move(response->body());
@@ -155,6 +167,18 @@ absl::StatusOr<std::string> Fetch(const std::string& url, const FetchLimits& lim
       return absl::UnavailableError(StrCat("cannot fetch ", url, ": it redirects to ", at, ", which is not https"));
     }
   }
+}
+
+absl::StatusOr<std::string> Post(const std::string& url, const std::string& content_type, const std::string& body,
+                                 const FetchLimits& limits) {
+  const std::optional<Url> parsed = Parse(url);
+  if (!parsed) return absl::InvalidArgumentError(StrCat("\"", url, "\" is no URL of http or https"));
+  const Content content{content_type, body};
+  absl::StatusOr<Response> response =
+      AskOnce(url, *parsed, &content, limits, std::chrono::steady_clock::now() + limits.timeout);
+  if (!response.ok()) return response.status();
+  if (response->result_int() == 200) return std::move(response->body());
+  return absl::UnavailableError(StrCat("cannot fetch ", url, ": it answers ", response->result_int()));
 }
 
 }  // namespace gloo::net

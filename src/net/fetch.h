@@ -21,4 +21,8 @@ struct FetchLimits {
 // (SSL_CERT_FILE names others). Follows redirects, but never from https to http. Errors name the URL and what is wrong.
 absl::StatusOr<std::string> Fetch(const std::string& url, const FetchLimits& limits = {});
 
+// The body of the answer of POST `url`; no redirect is followed.
+absl::StatusOr<std::string> Post(const std::string& url, const std::string& content_type, const std::string& body,
+                                 const FetchLimits& limits = {});
+
 }  // namespace gloo::net

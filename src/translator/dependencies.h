@@ -17,6 +17,7 @@ struct Fact {
   enum class Kind : uint8_t {
     kSecret,
     kArtifact,
+    kToken,     // of a secret; part: the audience
     kRole,      // name: what listeners the role has
     kUpstream,  // whether it can be sent to
     kFunction,  // part: the function's name

@@ -25,6 +25,12 @@ class FakeInputs final : public Inputs {
     return "";
   }
 
+  std::string IdentityToken(std::string_view name, std::string_view audience, std::string_view field,
+                            Issues& issues) override {
+    if (!has_token) issues.Warning(field, "TokenPending", "none");
+    return has_token ? "token:" + std::string(name) + ":" + std::string(audience) : "";
+  }
+
   bool GoogleMetadata(std::string_view field, Issues& issues) override {
     if (!has_google_metadata) issues.Warning(field, "NoMetadataServer", "none");
     return has_google_metadata;
@@ -33,6 +39,7 @@ class FakeInputs final : public Inputs {
   model::NamedDataPtr secret;
   model::NamedDataPtr artifact;
   bool has_system = true;
+  bool has_token = true;
   bool has_google_metadata = true;
 
  private:

@@ -60,6 +60,7 @@ struct Node {
 
 struct UpstreamNode : Node {
   UpstreamOutput output;
+  model::TokensWanted tokens_wanted;
 };
 
 struct VirtualServiceNode : Node {
@@ -165,6 +166,8 @@ class Translator::Impl {
   absl::flat_hash_map<model::DataKey, SecretState> secrets_;
   absl::flat_hash_map<model::DataKey, model::NamedDataPtr> artifacts_;
 
+  absl::flat_hash_map<model::TokenKey, model::Token> tokens_;
+
   Dependencies dependencies_;
   absl::flat_hash_map<ClaimKey, std::set<Claimant>> claims_;
   absl::flat_hash_map<ClaimKey, model::ObjectKey> owners_;
@@ -182,6 +185,7 @@ class Translator::Impl {
   std::set<ClaimKey> dirty_claims_;
   std::set<model::ObjectKey> dirty_reports_;
   std::set<std::string> touched_roles_;
+  bool tokens_wanted_change_ = false;
   size_t units_run_ = 0;
 };
 

@@ -38,6 +38,10 @@ class Inputs {
                                    std::string_view field, Issues& issues) = 0;
   // Likewise the certificate authorities of the system. Envoys get them from here: what files they have is not known.
   virtual std::string SystemAuthorities(std::string_view field, Issues& issues) = 0;
+  // The name of the resource with an identity token for the audience, by the service account key of a secret, as the
+  // value of `authorization`; empty while there is none. What is wrong is a warning at `field`.
+  virtual std::string IdentityToken(std::string_view secret, std::string_view audience, std::string_view field,
+                                    Issues& issues) = 0;
   // Envoys can reach Google's metadata server; else there is a warning at `field`.
   virtual bool GoogleMetadata(std::string_view field, Issues& issues) = 0;
 };

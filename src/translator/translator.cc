@@ -70,6 +70,12 @@ Result Translator::Impl::Apply(const Changes& changes) {
   for (const model::ObjectKey& key : std::exchange(dirty_exposures_, {})) RunExposure(key);
   for (const ClaimKey& claim : std::exchange(dirty_claims_, {})) ResolveClaim(claim);
   Finish(&result);
+  if (std::exchange(tokens_wanted_change_, false)) {
+    result.tokens_wanted.emplace();
+    for (const auto& [key, node] : upstreams_) {
+      result.tokens_wanted->insert(node.tokens_wanted.begin(), node.tokens_wanted.end());
+    }
+  }
   result.units_run = units_run_;
   for (const Issue& issue : refused_.items()) result.refused.push_back(issue.message);
   return result;
@@ -101,6 +107,14 @@ void Translator::Impl::TakeInputs(const Changes& changes, Result* result) {
       artifacts_[key] = data;
     }
     TouchReaders({Fact::Kind::kArtifact, key.ns, key.name, ""});
+  }
+  for (const auto& [key, token] : changes.tokens) {
+    if (token) {
+      tokens_[key] = *token;
+    } else {
+      tokens_.erase(key);
+    }
+    TouchReaders({Fact::Kind::kToken, key.secret.ns, key.secret.name, key.audience});
   }
   for (const auto& [key, entry] : changes.objects) {
     if (entry) {
@@ -203,11 +217,13 @@ Changes Translator::Impl::Inputs() const {
     }
   }
   for (const auto& [key, data] : artifacts_) inputs.artifacts.emplace_back(key, data);
+  for (const auto& [key, token] : tokens_) inputs.tokens.emplace_back(key, token);
   auto by_key = [](const auto& a, const auto& b) { return a.first < b.first; };
   std::sort(inputs.objects.begin(), inputs.objects.end(), by_key);
   std::sort(inputs.secrets.begin(), inputs.secrets.end(), by_key);
   std::sort(inputs.last_good_secrets.begin(), inputs.last_good_secrets.end(), by_key);
   std::sort(inputs.artifacts.begin(), inputs.artifacts.end(), by_key);
+  std::sort(inputs.tokens.begin(), inputs.tokens.end(), by_key);
   return inputs;
 }
 

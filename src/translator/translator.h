@@ -14,6 +14,7 @@
 #include "api/v1/status.pb.h"
 #include "base/issues.h"
 #include "model/object.h"
+#include "model/token.h"
 #include "snapshot/resource.h"
 #include "translator/registry.h"
 
@@ -49,6 +50,8 @@ struct Changes {
   // Null: gone.
   std::vector<std::pair<model::DataKey, model::NamedDataPtr>> secrets;
   std::vector<std::pair<model::DataKey, model::NamedDataPtr>> artifacts;
+  // nullopt: gone.
+  std::vector<std::pair<model::TokenKey, std::optional<model::Token>>> tokens;
   // Secrets as they last were good (a key pair that matches, a CA that parses): used while what is there now is not.
   // Kept up by the translator itself; given from outside only at start.
   std::vector<std::pair<model::DataKey, model::NamedDataPtr>> last_good_secrets;
@@ -78,6 +81,8 @@ struct Result {
   std::vector<model::ObjectKey> gone;
   // Secrets whose last good form changed: what to keep over a restart. Null: gone.
   std::vector<std::pair<model::DataKey, model::NamedDataPtr>> last_good_secrets;
+  // Where it changed: all tokens that upstreams ask for.
+  std::optional<model::TokensWanted> tokens_wanted;
   // Resources that we make without regard to what users write, and that Envoy would refuse: our own mistakes. They are
   // left out.
   std::vector<std::string> refused;

@@ -158,6 +158,40 @@ class RecordingInputs final : public translator::Inputs {
     return impl_.system_authorities_->ref.name;
   }
 
+  std::string IdentityToken(std::string_view name, std::string_view audience, std::string_view field,
+                            Issues& issues) override {
+    constexpr std::string_view kEffect = "functions are called without a token, which Google answers 401 or 403";
+    const model::TokenKey key{Resolve(ns_, name), std::string(audience)};
+    const SecretState* state = State(key.secret);
+    if (state == nullptr || state->last_good == nullptr) {
+      issues.Warning(field, "SecretNotFound",
+                     Cat("there is no secret ", JsonQuote(ResourceName(key.secret.ns, key.secret.name)),
+                         " that is good; ", kEffect));
+      return "";
+    }
+    facts_->insert({Fact::Kind::kToken, key.secret.ns, key.secret.name, key.audience});
+    tokens_wanted_.emplace(key, state->last_good);
+    const auto it = impl_.tokens_.find(key);
+    if (it == impl_.tokens_.end()) {
+      issues.Warning(field, "TokenPending", Cat("the identity token is being fetched; until then ", kEffect));
+      return "";
+    }
+    const model::Token& token = it->second;
+    if (!token.reason.empty()) {
+      issues.Warning(
+          field, token.reason,
+          Cat(token.message, "; ", token.value.empty() ? kEffect : "the token that is there is used until it expires"));
+    }
+    if (token.value.empty()) return "";
+    model::NamedData data;
+    data.data.emplace("token", token.value);
+    snapshot::ResourcePtr resource =
+        translator::TextResource(UpstreamSecretName(Cat("token:", audience), key.secret), data, "token", "Bearer ");
+    if (resource == nullptr) return "";
+    secrets_.push_back(resource);
+    return resource->ref.name;
+  }
+
   bool GoogleMetadata(std::string_view field, Issues& issues) override {
     if (!impl_.settings_.google_metadata_host.empty()) return true;
     issues.Warning(field, "NoMetadataServer",
@@ -167,6 +201,7 @@ class RecordingInputs final : public translator::Inputs {
   }
 
   std::vector<snapshot::ResourcePtr>& secrets() { return secrets_; }
+  model::TokensWanted& tokens_wanted() { return tokens_wanted_; }
 
  private:
   // `make` gives the resource of the secret in force, null where that lacks `what`.
@@ -206,6 +241,7 @@ class RecordingInputs final : public translator::Inputs {
   const std::string& ns_;
   std::set<Fact>* facts_;
   std::vector<snapshot::ResourcePtr> secrets_;
+  model::TokensWanted tokens_wanted_;
 };
 
 // What a virtual service's routes read.
@@ -292,15 +328,22 @@ void Translator::Impl::RunUpstream(const model::ObjectKey& key) {
   UpstreamOutput before = std::move(node.output);
   bool gone = Gone(node);
   node.output = {};
+  model::TokensWanted tokens_wanted;
   if (!gone) {
     node.output = TranslateInForce<UpstreamOutput>(&node, [&](const model::ObjectPtr& object, Issues& issues) {
       RecordingInputs inputs(*this, key.ns, &facts);
-      return TranslateUpstream(registry_, object, inputs, &inputs.secrets(), issues);
+      UpstreamOutput output = TranslateUpstream(registry_, object, inputs, &inputs.secrets(), issues);
+      tokens_wanted.merge(inputs.tokens_wanted());
+      return output;
     });
     if (node.output.face.empty()) node.output.face = "unusable";
     dirty_reports_.insert(key);
   }
   dependencies_.SetReads({Unit::Stage::kUpstream, key}, facts);
+  if (node.tokens_wanted != tokens_wanted) {
+    node.tokens_wanted = std::move(tokens_wanted);
+    tokens_wanted_change_ = true;
+  }
 
   if (before.face != node.output.face) TouchReaders({Fact::Kind::kUpstream, key.ns, key.name, ""});
   auto touch = [&](const std::string& function) { TouchReaders({Fact::Kind::kFunction, key.ns, key.name, function}); };

@@ -107,6 +107,16 @@ def books():
 
 
 @pytest.fixture(scope="module")
+def framework(tmp_path_factory):
+    """The port and the log of a function that Google's Functions Framework serves."""
+    from harness import functions_framework
+    process, port, log = functions_framework.start(tmp_path_factory.mktemp("framework"))
+    yield port, log
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture(scope="module")
 def echo():
     """One backend for a module: it answers with the request that it got."""
     backend = Backend("echo")

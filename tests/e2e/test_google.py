@@ -6,9 +6,6 @@ The metadata server plays the documented endpoint, for there is none outside Goo
 
 import base64
 import json
-import os
-import subprocess
-import sys
 import time
 
 import pytest
@@ -18,23 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from harness.backends import Backend
 from harness.certs import Authority, server_tls
 from harness.config import API, call, prefix, split, to, virtual_service
-from harness.gateway import ROOT, Gateway
-from harness.ports import free_port
+from harness.gateway import Gateway
 from harness.waiting import wait_for
 
-FRAMEWORK = ROOT / ".venv/functions-framework"
 KEY = rsa.generate_private_key(65537, 2048)
-
-FUNCTION = """
-import flask
-import functions_framework
-
-@functions_framework.http
-def hello(request):
-    return flask.jsonify(method=request.method, path=request.full_path, body=request.get_data(as_text=True),
-                         authorization=request.headers.get("authorization"), host=request.host)
-"""
-
 
 def jwt(audience, seconds=3600):
     def part(value):
@@ -77,22 +61,6 @@ def google(metadata, tmp_path_factory):
                       args=["--google-metadata-server", f"127.0.0.1:{metadata.port}"]).start()
     yield gateway
     gateway.stop()
-
-
-@pytest.fixture(scope="module")
-def framework(tmp_path_factory):
-    """The port of a function that the Functions Framework serves."""
-    folder = tmp_path_factory.mktemp("framework")
-    (folder / "main.py").write_text(FUNCTION)
-    port = free_port()
-    log = folder / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "functions_framework", "--target", "hello", "--source", "main.py", "--host", "127.0.0.1",
-             "--port", str(port)], cwd=folder, env={**os.environ, "PYTHONPATH": str(FRAMEWORK)}, stdout=out, stderr=out)
-    yield port, log
-    process.terminate()
-    process.wait()
 
 
 def upstream(name, port, functions, **spec):

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -101,7 +102,10 @@ std::optional<Url> ParseUrl(std::string_view text) {
   return url;
 }
 
-bool WantsIdentity(const GoogleSpec& spec) { return translator::Lower(spec.identity()) == "metadata"; }
+// The mark of calls that get the token of a service account key.
+constexpr char kCall[] = "identity";
+
+bool WantsMetadata(const GoogleSpec& spec) { return translator::Lower(spec.identity()) == "metadata"; }
 
 // Where the upstream is; none after an error.
 std::optional<Url> HostOf(const GoogleSpec& spec, Issues& issues) {
@@ -217,15 +221,24 @@ class GoogleUpstreams final : public translator::UpstreamPlugin {
       issues.Error("identity", "UnknownIdentity", Cat(JsonQuote(spec.identity()), " is neither metadata nor none"));
     }
     if (!host || issues.errors() > errors_before) return false;
+    if (!identity.empty() && !spec.secret_ref().empty()) {
+      issues.Error("identity", "Contradiction", "there is a secretRef too; write one of them");
+      return false;
+    }
     translator::SetHost(host->host, host->port, cluster, issues);
-    if (WantsIdentity(spec)) {
+    if (WantsMetadata(spec) || !spec.secret_ref().empty()) {
       gcp_authn::Audience audience;
       audience.set_url(Audience(upstream.upstream(), spec, *host, issues));
       if (issues.errors() > errors_before) return false;
       if (!host->tls) {
         issues.Warning("url", "TokenInClear", "tokens are sent in the clear; write https where others can listen");
       }
-      if (inputs.GoogleMetadata("identity", issues)) {
+      if (!WantsMetadata(spec)) {
+        std::map<std::string, std::string> tokens;
+        std::string token = inputs.IdentityToken(spec.secret_ref(), audience.url(), "secretRef", issues);
+        if (!token.empty()) tokens.emplace(kCall, std::move(token));
+        translator::AddCallCredentials("authorization", tokens, cluster);
+      } else if (inputs.GoogleMetadata("identity", issues)) {
         (*cluster->mutable_metadata()->mutable_typed_filter_metadata())[kFilter] = translator::Pack(audience);
       }
     }
@@ -264,14 +277,15 @@ class GoogleFunctions final : public translator::FunctionPlugin {
     RestFunction request;
     if (!path->empty()) request.set_path(PathWithQuery(*path));
     (*request.mutable_headers())["host"] = host->authority();
-    if (WantsIdentity(spec)) {
-      // Where no token comes, the client's own must not stand in for it.
-      request.add_remove_headers("authorization");
+    const bool by_key = !spec.secret_ref().empty();
+    // Where no token comes, the client's own must not stand in for it.
+    if (by_key || WantsMetadata(spec)) request.add_remove_headers("authorization");
+    if (WantsMetadata(spec)) {
       envoy::config::route::v3::FilterConfig enabled;
       enabled.mutable_config();
       filters->emplace(kFilter, translator::Pack(enabled));
     }
-    CallRestFunction(request, call.name, /*call_key=*/"", route, out, filters, issues);
+    CallRestFunction(request, call.name, by_key ? kCall : "", route, out, filters, issues);
   }
 
  private:

@@ -57,6 +57,15 @@ TEST_F(GoogleTest, HostsAndAudiencesOfBothGenerations) {
   EXPECT_THAT(cluster_.ShortDebugString(), HasSubstr("https://us-central1-shop.cloudfunctions.net/hello"));
   EXPECT_THAT(Said("url: 'https://hello-x.a.run.app' identity: 'metadata'", {"", "path: '/a'"}), ElementsAre());
   EXPECT_THAT(cluster_.ShortDebugString(), HasSubstr("https://hello-x.a.run.app"));
+  EXPECT_THAT(Said("url: 'https://hello-x.a.run.app' secret_ref: 'caller'", {""}), ElementsAre());
+  EXPECT_THAT(cluster_.ShortDebugString(), HasSubstr("token:caller:https://hello-x.a.run.app"));
+  EXPECT_THAT(cluster_.ShortDebugString(), Not(HasSubstr("gcp_authn")));
+  inputs_.has_token = false;
+  EXPECT_THAT(Said("url: 'https://hello-x.a.run.app' secret_ref: 'caller'", {""}),
+              ElementsAre("warning: secretRef: none (TokenPending)"));
+  EXPECT_TRUE(ready_);
+  EXPECT_THAT(Said("url: 'https://x.test' secret_ref: 'caller' identity: 'metadata'", {}),
+              ElementsAre("error: identity: there is a secretRef too; write one of them (Contradiction)"));
   EXPECT_THAT(Said("url: 'https://hello-x.a.run.app'", {""}), ElementsAre());
   EXPECT_THAT(cluster_.ShortDebugString(), Not(HasSubstr("gcp_authn")));
   inputs_.has_google_metadata = false;
