@@ -120,6 +120,21 @@ TEST_F(EngineTest, WhatIsWantedNoMoreIsForgotten) {
   EXPECT_THAT(told_, SizeIs(1));
 }
 
+TEST_F(EngineTest, TooManyAreSaid) {
+  Engine::Options options{.clock = &clock_, .random = [] { return 0.5; }, .max_tokens = 1};
+  std::map<std::string, model::Token> told;
+  Engine engine(
+      *loop_, *metrics_, exchange_,
+      [&told](const model::TokenKey& key, std::optional<model::Token> token) { told[key.audience] = *token; },
+      std::move(options));
+  const model::NamedDataPtr secret = SecretOf(KeyFile());
+  engine.Want({{{{"default", "caller"}, "https://a"}, secret}, {{{"default", "caller"}, "https://b"}, secret}});
+  loop_->Advance(absl::ZeroDuration());
+  EXPECT_THAT(exchange_.waiting, SizeIs(1));
+  EXPECT_THAT(told, SizeIs(1));
+  EXPECT_EQ(told["https://b"].reason, "TooManyTokens");
+}
+
 TEST_F(EngineTest, AnswersThatAreNoTokensAreFailures) {
   Want(KeyFile());
   exchange_.Answer(Good(-1));

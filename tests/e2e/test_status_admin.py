@@ -112,6 +112,8 @@ def test_the_table_of_metrics_in_the_documentation_is_complete(gloo):
     metrics = gloo.metrics()
     # There only while an Envoy refuses something (test_refusals.py).
     assert documented.pop("gloo_refused_resources") == {"node", "type"}
+    # There only while a token is there (test_google_keys.py).
+    assert documented.pop("gloo_credentials_age_seconds") == {"secret", "audience"}
     assert set(documented) == set(metrics.types)
     for name, labels in documented.items():
         found = {label for n, have, _ in metrics.samples for label in have
