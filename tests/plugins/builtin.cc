@@ -1,6 +1,10 @@
 // The list of plugins of build/tests/programs/gloo_unchecked.
 #include "plugins/builtin.h"
 
+#include "plugins/azure/azure.h"
+#include "plugins/google/google.h"
+#include "plugins/grpc/grpc.h"
+#include "plugins/rest/presets.h"
 #include "plugins/rest/rest.h"
 #include "plugins/route_basics/route_basics.h"
 #include "plugins/static/static.h"
@@ -30,6 +34,10 @@ class UncheckedPlugin final : public translator::RoutePlugin {
 void AddBuiltins(translator::Registry& registry) {
   AddStatic(registry);
   AddRest(registry);
+  AddPresets(registry);
+  AddAzure(registry);
+  AddGoogle(registry);
+  AddGrpc(registry);
   AddRouteBasics(registry);
   registry.Add(std::make_unique<UncheckedPlugin>());
 }
