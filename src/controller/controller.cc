@@ -386,7 +386,15 @@ void Controller::Publish(translator::Result result, state::Write write, absl::Ti
     }
   }
   ReviewRefusalsSoon();
-  if (result.tokens_wanted && options_.want_tokens) options_.want_tokens(*result.tokens_wanted);
+  if (result.tokens_wanted && options_.want_tokens) {
+    options_.want_tokens(*result.tokens_wanted);
+    if (!serving_) {
+      awaited_tokens_.clear();
+      for (const auto& [key, _] : *result.tokens_wanted) {
+        if (!told_tokens_.contains(key)) awaited_tokens_.insert(key);
+      }
+    }
+  }
 
   reporter::Update update;
   for (translator::Report& report : result.reports) {
@@ -539,12 +547,30 @@ void Controller::PutToken(const model::TokenKey& key, std::optional<model::Token
   translator::Changes changes;
   changes.tokens.emplace_back(key, std::move(token));
   Publish(translator_.Apply(changes), {}, SteadyNow());
+  if (serving_) return;
+  told_tokens_.insert(key);
+  awaited_tokens_.erase(key);
+  if (token_timer_ != nullptr && awaited_tokens_.empty()) ServeNow();
 }
 
 void Controller::Serve() {
-  if (serving_) return;
+  if (serving_ || token_timer_ != nullptr) return;
+  if (awaited_tokens_.empty()) return ServeNow();
+  spdlog::debug("waiting for {} tokens of functions", awaited_tokens_.size());
+  token_timer_ = loop_.After(options_.wait_for_tokens, [this] {
+    spdlog::warn("{} tokens of functions are not there after {}: serving without them", awaited_tokens_.size(),
+                 absl::FormatDuration(options_.wait_for_tokens));
+    ServeNow();
+  });
+}
+
+void Controller::ServeNow() {
   serving_ = true;
   last_good_timer_.reset();
+  // The timer that fires must live until its function returns.
+  const std::unique_ptr<runtime::Timer> fired = std::move(token_timer_);
+  told_tokens_.clear();
+  awaited_tokens_.clear();
   server_.SetReady(true);
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,9 @@ struct Options {
   std::vector<std::string> sources;
   // After this, what was good before is served although a source has not synced; only where there is such a state.
   absl::Duration serve_last_good_after = absl::Seconds(1);
+  // At the start nobody is served before the tokens of functions are there, or cannot be had: an Envoy that has some
+  // would lose them. At most for so long.
+  absl::Duration wait_for_tokens = absl::Seconds(6);
   const Clock* clock = &Clock::Real();
   // Told on the loop thread, whenever it changes, which tokens upstreams ask for; answers by PutToken(), later.
   std::function<void(const model::TokensWanted&)> want_tokens;
@@ -131,7 +135,9 @@ class Controller final : public sources::Sink, private xds::Observer {
   reporter::StatusReport MakeReport(const Known& known) const;
   // Before the sources have told all. Only where there is such a state; not if served already.
   void ServeLastGood(std::string_view why);
+  // Once the tokens that are wanted are there.
   void Serve();
+  void ServeNow();
   std::vector<v1::Status::Node> NodesOf(const model::ObjectKey& key, const std::vector<xds::Client>& clients) const;
 
   void OnConnected(const std::string& node_id, const std::string& role) override;
@@ -167,6 +173,10 @@ class Controller final : public sources::Sink, private xds::Observer {
   // How far (ns) the clock was set back since the last run: what is new now is younger than what was there then.
   int64_t set_back_ = 0;
   std::unique_ptr<runtime::Timer> last_good_timer_;
+  // Until it serves: tokens of which it has been told, and those that it waits for.
+  std::set<model::TokenKey> told_tokens_, awaited_tokens_;
+  // Serve() was called; at its end nothing more is waited for.
+  std::unique_ptr<runtime::Timer> token_timer_;
 };
 
 }  // namespace gloo::controller

@@ -73,8 +73,10 @@ class ControllerTest : public ::testing::Test {
     translator_ = std::make_unique<translator::Translator>(registry_, translator::Settings{});
     server_ = xds::Server::Create(*loop_, *metrics_, {.address = "127.0.0.1:0"});
     reporter_ = std::make_unique<reporter::Reporter>(store_.get(), nullptr, clock_, *metrics_);
-    controller_ = std::make_unique<Controller>(*loop_, *metrics_, *translator_, *server_, *reporter_, store_.get(),
-                                               Options{.sources = {"file"}, .clock = &clock_});
+    controller_ = std::make_unique<Controller>(
+        *loop_, *metrics_, *translator_, *server_, *reporter_, store_.get(),
+        Options{
+            .sources = {"file"}, .clock = &clock_, .want_tokens = [this](const auto& wanted) { wanted_ = wanted; }});
     controller_->Start();
   }
 
@@ -143,6 +145,7 @@ class ControllerTest : public ::testing::Test {
 
   std::string folder_;
   FakeClock clock_{absl::FromUnixSeconds(1000)};
+  model::TokensWanted wanted_;
   translator::Registry registry_;
   std::unique_ptr<runtime::FakeLoop> loop_;
   std::unique_ptr<runtime::Metrics> metrics_;
@@ -416,6 +419,48 @@ TEST_F(ControllerTest, WhatIsNewIsYoungerAlsoWhenTheClockWasSetBack) {
        true);
   EXPECT_EQ(StatusOf("zz").state(), v1::Status::ACCEPTED);
   EXPECT_EQ(StatusOf("aa").reason(), "DomainTaken");
+}
+
+constexpr char kFunctions[] = R"(
+apiVersion: gloo.solo.io/v1
+kind: Upstream
+metadata: {name: up}
+spec:
+  type: google
+  spec: {url: "https://f.example.com", secretRef: caller}
+)";
+
+model::NamedDataPtr CallerSecret() {
+  auto secret = std::make_shared<model::NamedData>();
+  secret->ns = "default";
+  secret->name = "caller";
+  secret->data = {{"key.json", "{}"}};
+  return secret;
+}
+
+// An Envoy that has a token would lose it.
+TEST_F(ControllerTest, ServesNobodyBeforeTheTokensOfFunctionsAreThere) {
+  Push({Read(kFunctions)}, true, {}, CallerSecret());
+  ASSERT_EQ(wanted_.size(), 1u);
+  EXPECT_FALSE(controller_->serving());
+  controller_->PutToken(wanted_.begin()->first, model::Token{"secret-token", "", ""});
+  EXPECT_TRUE(controller_->serving());
+
+  Restart();
+  ASSERT_EQ(wanted_.size(), 1u);
+  // It may come before the sources have told all.
+  controller_->PutToken(wanted_.begin()->first, model::Token{"", "TokenNotIssued", "no"});
+  EXPECT_FALSE(controller_->serving());
+  Push({Read(kFunctions)}, true, {}, CallerSecret());
+  EXPECT_TRUE(controller_->serving());
+}
+
+TEST_F(ControllerTest, ATokenThatDoesNotComeIsWaitedForNoLongerThanSaid) {
+  Push({Read(kFunctions)}, true, {}, CallerSecret());
+  loop_->Advance(absl::Seconds(5));
+  EXPECT_FALSE(controller_->serving());
+  loop_->Advance(absl::Seconds(2));
+  EXPECT_TRUE(controller_->serving());
 }
 
 }  // namespace

@@ -173,6 +173,7 @@ class RecordingInputs final : public translator::Inputs {
     tokens_wanted_.emplace(key, state->last_good);
     const auto it = impl_.tokens_.find(key);
     if (it == impl_.tokens_.end()) {
+      token_pending_ = true;
       issues.Warning(field, "TokenPending", Cat("the identity token is being fetched; until then ", kEffect));
       return "";
     }
@@ -202,6 +203,8 @@ class RecordingInputs final : public translator::Inputs {
 
   std::vector<snapshot::ResourcePtr>& secrets() { return secrets_; }
   model::TokensWanted& tokens_wanted() { return tokens_wanted_; }
+  // A token is being fetched: soon there is one, or a reason why there is none.
+  bool token_pending() const { return token_pending_; }
 
  private:
   // `make` gives the resource of the secret in force, null where that lacks `what`.
@@ -242,6 +245,7 @@ class RecordingInputs final : public translator::Inputs {
   std::set<Fact>* facts_;
   std::vector<snapshot::ResourcePtr> secrets_;
   model::TokensWanted tokens_wanted_;
+  bool token_pending_ = false;
 };
 
 // What a virtual service's routes read.
@@ -329,13 +333,17 @@ void Translator::Impl::RunUpstream(const model::ObjectKey& key) {
   bool gone = Gone(node);
   node.output = {};
   model::TokensWanted tokens_wanted;
+  bool token_pending = false;
   if (!gone) {
     node.output = TranslateInForce<UpstreamOutput>(&node, [&](const model::ObjectPtr& object, Issues& issues) {
       RecordingInputs inputs(*this, key.ns, &facts);
       UpstreamOutput output = TranslateUpstream(registry_, object, inputs, &inputs.secrets(), issues);
       tokens_wanted.merge(inputs.tokens_wanted());
+      token_pending |= inputs.token_pending();
       return output;
     });
+    // What is in force goes on as it is, with the token that it has, rather than that calls go without one meanwhile.
+    if (token_pending && before.usable()) node.output = before;
     if (node.output.face.empty()) node.output.face = "unusable";
     dirty_reports_.insert(key);
   }

@@ -7,6 +7,7 @@ The metadata server plays the documented endpoint, for there is none outside Goo
 import base64
 import json
 import time
+import uuid
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -24,7 +25,7 @@ def jwt(audience, seconds=3600):
     def part(value):
         return base64.urlsafe_b64encode(value).rstrip(b"=")
 
-    claims = {"aud": audience, "iat": int(time.time()), "exp": int(time.time()) + seconds}
+    claims = {"aud": audience, "iat": int(time.time()), "exp": int(time.time()) + seconds, "jti": str(uuid.uuid4())}
     signed = part(b'{"alg": "RS256", "typ": "JWT"}') + b"." + part(json.dumps(claims).encode())
     return (signed + b"." + part(KEY.sign(signed, padding.PKCS1v15(), hashes.SHA256()))).decode()
 

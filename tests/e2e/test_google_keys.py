@@ -3,12 +3,16 @@ function that Google's Functions Framework serves."""
 
 import base64
 import json
+import signal
+import threading
+import time
 import urllib.parse
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from harness import http
 from harness.config import call, prefix, to, virtual_service
 from harness.waiting import wait_for
 from test_google import audience_of, jwt, upstream
@@ -25,11 +29,15 @@ class Endpoint:
         self.backend = backend
         self.seconds = 3600
         self.broken = False
+        # Not set: it does not answer yet.
+        self.answers = threading.Event()
+        self.answers.set()
         self.issued = 0
         self.url = f"http://127.0.0.1:{backend.port}/token"
         backend.reply = self.reply
 
     def reply(self, seen):
+        self.answers.wait(10)
         if self.broken:
             return 503, {}, "the endpoint's own words"
         form = dict(urllib.parse.parse_qsl(seen.body.decode()))
@@ -57,10 +65,10 @@ def key_file(url):
 
 @pytest.fixture
 def serve(gloo, echo, endpoint, name):
-    def write(port=None, key=None):
+    def write(port=None, key=None, audience=None):
         gloo.secrets.write(f"{name}-key/key.json", key or key_file(endpoint.url))
         gloo.config.write(f"{name}.yaml", upstream(name, port or echo.port, {"f": {}}, secretRef=f"{name}-key",
-                                                   audience=f"https://{name}"),
+                                                   audience=audience or f"https://{name}"),
                           virtual_service(name, f"{name}.test", [prefix("/plain", to(name)), prefix("/", call(name, "f"))]))
         return f"{name}.test"
     return write
@@ -165,3 +173,53 @@ def test_no_token_and_no_key_is_shown(gloo, serve, name):
                      gloo.envoy_admin("/config_dump").text, str(gloo.status("Upstream", name))])
     assert token not in shown
     assert "PRIVATE KEY" not in shown
+
+
+def test_another_audience_is_taken_without_a_request_that_has_no_token(gloo, serve, name):
+    host = serve()
+    wait_token(gloo, host)
+    serve(audience="https://other")
+
+    def other():
+        token = token_of(gloo, host)
+        assert token is not None
+        return audience_of(token) == "https://other"
+
+    # Not by wait_for: here an assertion that fails is a request that was lost.
+    end = time.monotonic() + 10
+    while not other():
+        assert time.monotonic() < end
+
+
+def test_a_restart_takes_no_token_from_an_envoy(new_gateway, echo, endpoint, name):
+    gateway = new_gateway().start()
+    host = f"{name}.test"
+    gateway.secrets.write(f"{name}/key.json", key_file(endpoint.url))
+    gateway.config.write("a.yaml", upstream(name, echo.port, {"f": {}}, secretRef=name),
+                         virtual_service(name, host, [prefix("/", call(name, "f"))]))
+    wait_token(gateway, host)
+    issued, tokens, ended, port = endpoint.issued, [], threading.Event(), gateway.http_port
+
+    def ask():
+        while not ended.is_set():
+            answer = http.request(port, host)
+            tokens.append(answer.json()["headers"].get("authorization") if answer.status == 200 else answer)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        gateway.stop(signal.SIGKILL, keep_envoy=True)
+        endpoint.answers.clear()
+        gateway.start(wait=False)
+        # The configuration is complete; Envoy is not answered before the token is there.
+        wait_for(lambda: "waiting for 1 tokens" in gateway.log(), "the control plane to wait")
+        seen = len(tokens)
+        wait_for(lambda: len(tokens) > seen + 50, "requests meanwhile")
+        endpoint.answers.set()
+        gateway.wait_ready()
+        wait_for(lambda: endpoint.issued > issued, "the next token")
+        wait_for(lambda: len(set(tokens)) > 1, "the next token at the function")
+    finally:
+        ended.set()
+        asking.join()
+    assert len(set(tokens)) == 2 and None not in tokens
