@@ -65,7 +65,8 @@ class UpstreamPlugin {
                          envoy::config::endpoint::v3::ClusterLoadAssignment* endpoints, Issues& issues) const = 0;
 };
 
-// What a function plugin has read of a service as a whole, for all of its functions: descriptors, for instance.
+// What a function plugin has read of a service as a whole, for all of its functions: descriptors, for instance. It may
+// keep what was made of it; the translator's thread alone uses it.
 struct Service {
   virtual ~Service() = default;
   // Of all that counts in it.
@@ -79,7 +80,7 @@ struct FunctionCall {
   const v1::Function* function;
   std::string_view name;
   // What ReadService() gave; null where that gives nothing.
-  const Service* service = nullptr;
+  Service* service = nullptr;
 };
 
 // A kind of function, by service type or upstream type: function spec -> what filters and route need to call it.
@@ -96,14 +97,17 @@ class FunctionPlugin {
   virtual bool reads_upstream_spec() const { return false; }
   // The upstream is spoken to in HTTP/2.
   virtual bool http2() const { return false; }
-  // Reads what all functions of an upstream need, once, before Check() is asked for each. Current path: `spec`. False
-  // after an error, or a warning where something is not there yet: no function can be called then.
-  virtual bool ReadService(const model::Object&, Inputs&, std::shared_ptr<const Service>*, Issues&) const {
+  // Reads what all functions of an upstream need, once, before Check() is asked for each. `service` holds what was read
+  // before, which stays where nothing of it has changed; its warnings are said again. Current path: `spec`. False after
+  // an error, or a warning where something is not there yet: no function can be called then.
+  virtual bool ReadService(const model::Object&, Inputs&, std::shared_ptr<Service>* service, Issues&) const {
+    service->reset();
     return true;
   }
   // The function makes the path of its request itself, so that the route must not rewrite it.
   virtual bool SetsPath(const FunctionCall&) const { return false; }
-  // Checks one listed function when its upstream is read. Current path: `spec.functions[i].spec`.
+  // Checks one listed function when its upstream is read; reads no more than Call(). Current path:
+  // `spec.functions[i].spec`.
   virtual void Check(const FunctionCall& call, Issues& issues) const = 0;
   // Called for each destination that names the function; a function that Check() refuses is not called.
   // May change the route action (host rewrite ...) and adds filter configurations: to the route, or to the weighted
@@ -114,7 +118,7 @@ class FunctionPlugin {
   // Routes that name the upstream, not a function, are served in a way of the plugin's own: by CallUpstream().
   virtual bool calls_upstream() const { return false; }
   // As Call(). A `regex_rewrite` in `out` stands for the route's prefixRewrite.
-  virtual void CallUpstream(const model::Object&, const Service*, const v1::Route&, envoy::config::route::v3::Route*,
+  virtual void CallUpstream(const model::Object&, Service*, const v1::Route&, envoy::config::route::v3::Route*,
                             FilterConfigs*, Issues&) const {}
 };
 

@@ -337,7 +337,7 @@ void Translator::Impl::RunUpstream(const model::ObjectKey& key) {
   if (!gone) {
     node.output = TranslateInForce<UpstreamOutput>(&node, [&](const model::ObjectPtr& object, Issues& issues) {
       RecordingInputs inputs(*this, key.ns, &facts);
-      UpstreamOutput output = TranslateUpstream(registry_, object, inputs, &inputs.secrets(), issues);
+      UpstreamOutput output = TranslateUpstream(registry_, object, before, inputs, &inputs.secrets(), issues);
       tokens_wanted.merge(inputs.tokens_wanted());
       token_pending |= inputs.token_pending();
       return output;

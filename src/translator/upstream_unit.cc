@@ -121,8 +121,10 @@ void TranslateCluster(const Registry& registry, const model::Object& object, Inp
   out->cluster = std::move(checked);
 }
 
-void TranslateFunctions(const Registry& registry, const model::Object& object, Inputs& inputs, UpstreamOutput* out,
-                        Issues& issues) {
+constexpr char kWrong[] = " wrong";
+
+void TranslateFunctions(const Registry& registry, const model::Object& object, const UpstreamOutput& before,
+                        Inputs& inputs, UpstreamOutput* out, Issues& issues) {
   const v1::UpstreamSpec& upstream = object.upstream();
   bool has_service = upstream.has_service_info();
   const std::string& type = FunctionType(upstream);
@@ -143,8 +145,10 @@ void TranslateFunctions(const Registry& registry, const model::Object& object, I
         }()));
   }
   out->functions_plugin = plugin;
+  const bool same_plugin = plugin == before.functions_plugin;
   if (plugin != nullptr) {
     IssuePath path(issues, "spec");
+    if (same_plugin) out->service = before.service;
     out->service_ready = plugin->ReadService(object, inputs, &out->service, issues);
   }
   std::string base = ContentHash({type, upstream.service_info().properties().value(),
@@ -162,15 +166,25 @@ void TranslateFunctions(const Registry& registry, const model::Object& object, I
       issues.Error("name", "Required", "a function needs a name");
       continue;
     }
+    face.index = static_cast<size_t>(i);
+    face.hash = ContentHash({base, function.spec().type_url(), function.spec().value()});
+    const auto old = before.functions.find(function.name());
+    const bool checked = same_plugin && out->service_ready && before.service_ready && old != before.functions.end() &&
+                         (old->second.hash == face.hash || old->second.hash == face.hash + kWrong) &&
+                         (old->second.said.empty() || old->second.index == face.index);
     if (plugin == nullptr || !out->service_ready) {
       face.wrong = true;
+    } else if (checked) {
+      face.wrong = old->second.wrong;
+      face.said = old->second.said;
     } else {
-      size_t errors_before = issues.errors();
-      IssuePath spec(issues, "spec");
-      plugin->Check({object, &function, function.name(), out->service.get()}, issues);
-      face.wrong = issues.errors() > errors_before;
+      Issues said(issues.path() + ".spec");
+      plugin->Check({object, &function, function.name(), out->service.get()}, said);
+      face.wrong = !said.ok();
+      face.said = said.items();
     }
-    face.hash = ContentHash({base, function.spec().type_url(), function.spec().value(), face.wrong ? "wrong" : ""});
+    for (const Issue& issue : face.said) issues.Add(issue);
+    if (face.wrong) face.hash += kWrong;
     if (!out->functions.emplace(function.name(), std::move(face)).second) {
       issues.Error("name", "DuplicateName",
                    Cat("there is a function ", JsonQuote(function.name()), " before this one"));
@@ -180,11 +194,11 @@ void TranslateFunctions(const Registry& registry, const model::Object& object, I
 
 }  // namespace
 
-UpstreamOutput TranslateUpstream(const Registry& registry, model::ObjectPtr object, Inputs& inputs,
-                                 std::vector<snapshot::ResourcePtr>* secrets, Issues& issues) {
+UpstreamOutput TranslateUpstream(const Registry& registry, model::ObjectPtr object, const UpstreamOutput& before,
+                                 Inputs& inputs, std::vector<snapshot::ResourcePtr>* secrets, Issues& issues) {
   UpstreamOutput out;
   TranslateCluster(registry, *object, inputs, &out, secrets, issues);
-  TranslateFunctions(registry, *object, inputs, &out, issues);
+  TranslateFunctions(registry, *object, before, inputs, &out, issues);
   out.object = std::move(object);
   return out;
 }

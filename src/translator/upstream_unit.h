@@ -19,8 +19,11 @@ struct FunctionFace {
   const v1::Function* function = nullptr;
   // It cannot be called: Check() found an error, or its service could not be read.
   bool wrong = false;
-  // Of all that FunctionPlugin::Call may read.
+  // Of all that FunctionPlugin::Call may read, and whether it is wrong.
   std::string hash;
+  // What Check() said of it, at this place of the list.
+  std::vector<Issue> said;
+  size_t index = 0;
 };
 
 struct UpstreamOutput {
@@ -32,7 +35,7 @@ struct UpstreamOutput {
   snapshot::ResourcePtr endpoints;
   std::vector<snapshot::ResourcePtr> secrets;
   const FunctionPlugin* functions_plugin = nullptr;
-  std::shared_ptr<const Service> service;
+  std::shared_ptr<Service> service;
   // False: ReadService() could not read it.
   bool service_ready = true;
   absl::flat_hash_map<std::string, FunctionFace> functions;
@@ -42,8 +45,9 @@ struct UpstreamOutput {
   bool usable() const { return cluster != nullptr; }
 };
 
-// Errors and warnings go to `issues`, whose paths start at the object's root.
-UpstreamOutput TranslateUpstream(const Registry& registry, model::ObjectPtr object, Inputs& inputs,
-                                 std::vector<snapshot::ResourcePtr>* secrets, Issues& issues);
+// Errors and warnings go to `issues`, whose paths start at the object's root. `before`: of the upstream's last
+// translation; what it says of functions that did not change is said again, not found anew.
+UpstreamOutput TranslateUpstream(const Registry& registry, model::ObjectPtr object, const UpstreamOutput& before,
+                                 Inputs& inputs, std::vector<snapshot::ResourcePtr>* secrets, Issues& issues);
 
 }  // namespace gloo::translator

@@ -21,15 +21,38 @@ using translator::FunctionCall;
 constexpr char kTranscoder[] = "envoy.filters.http.grpc_json_transcoder";
 constexpr char kWeb[] = "envoy.filters.http.grpc_web";
 
-const GrpcService* ServiceOf(const translator::Service* service) { return dynamic_cast<const GrpcService*>(service); }
+// What is kept of the transcoders of one service.
+constexpr size_t kMostKept = 32 << 20;
+
+GrpcService* ServiceOf(translator::Service* service) { return dynamic_cast<GrpcService*>(service); }
+
+google::protobuf::Any Keep(GrpcService& service, const std::string& key, const Transcoder& transcoder) {
+  google::protobuf::Any any = translator::Pack(transcoder);
+  if (service.made_bytes + any.value().size() <= kMostKept && service.made.emplace(key, any).second) {
+    service.made_bytes += any.value().size();
+  }
+  return any;
+}
+
+// The packed transcoder of this key; `make` makes it where there is none.
+template <typename Make>
+google::protobuf::Any Made(GrpcService& service, const std::string& key, Make make) {
+  const auto found = service.made.find(key);
+  return found != service.made.end() ? found->second : Keep(service, key, make());
+}
+
+// Of all that FunctionTranscoder() reads, besides the service.
+std::string KeyOf(const GrpcMethod& method, const GrpcFunction& function) {
+  return Cat("method ", method.path(), " ", translator::Serialize(function));
+}
 
 bool Read(const FunctionCall& call, GrpcFunction* function) {
   if (call.function == nullptr) return false;
   return !call.function->has_spec() || call.function->spec().UnpackTo(function);
 }
 
-void Enable(const Transcoder& transcoder, FilterConfigs* filters) {
-  (*filters)[kTranscoder] = translator::Pack(transcoder);
+void Enable(google::protobuf::Any transcoder, FilterConfigs* filters) {
+  (*filters)[kTranscoder] = std::move(transcoder);
   envoy::config::route::v3::FilterConfig web;
   web.mutable_config();
   (*filters)[kWeb] = translator::Pack(web);
@@ -61,7 +84,7 @@ class GrpcFunctions final : public translator::FunctionPlugin {
   bool SetsPath(const FunctionCall&) const override { return true; }
 
   bool ReadService(const model::Object& upstream, translator::Inputs& inputs,
-                   std::shared_ptr<const translator::Service>* service, Issues& issues) const override {
+                   std::shared_ptr<translator::Service>* service, Issues& issues) const override {
     GrpcProperties properties;
     IssuePath path(issues, "serviceInfo.properties");
     const auto& info = upstream.upstream().service_info();
@@ -69,40 +92,47 @@ class GrpcFunctions final : public translator::FunctionPlugin {
       issues.Error("", "BadSpec", "are not of a gRPC service");
       return false;
     }
-    *service = ReadGrpcService(properties, inputs, issues);
+    *service = ReadGrpcService(properties, inputs, std::dynamic_pointer_cast<GrpcService>(*service), issues);
     return *service != nullptr;
   }
 
   void Check(const FunctionCall& call, Issues& issues) const override {
     GrpcFunction function;
-    const GrpcService* service = ServiceOf(call.service);
+    GrpcService* service = ServiceOf(call.service);
     if (service == nullptr) return;
     if (!Read(call, &function)) {
       issues.Error("", "BadSpec", "is not of a gRPC function");
       return;
     }
     const GrpcMethod method = FindMethod(*service, function, call.name, issues);
-    if (method.method != nullptr) CheckForEnvoy(FunctionTranscoder(*service, method, function, issues), issues);
+    if (method.method == nullptr) return;
+    Issues said(issues.path());
+    const Transcoder transcoder = FunctionTranscoder(*service, method, function, said);
+    if (said.ok()) CheckForEnvoy(transcoder, said);
+    if (said.ok()) Keep(*service, KeyOf(method, function), transcoder);
+    issues.Merge(said);
   }
 
   void Call(const FunctionCall& call, const v1::Route& route, Route* out, FilterConfigs* filters,
             Issues& issues) const override {
     GrpcFunction function;
-    const GrpcService* service = ServiceOf(call.service);
+    GrpcService* service = ServiceOf(call.service);
     if (service == nullptr || !Read(call, &function)) return;
     Issues said;
     const GrpcMethod method = FindMethod(*service, function, call.name, said);
     if (method.method == nullptr) return;
-    Enable(FunctionTranscoder(*service, method, function, said), filters);
+    Enable(
+        Made(*service, KeyOf(method, function), [&] { return FunctionTranscoder(*service, method, function, said); }),
+        filters);
     // gRPC itself calls this method too, by whatever path it came. The transcoder's path is this one already.
     if (route.has_single_destination()) RewritePath("^[^?]*", method.path(), out);
     if (method.streams()) NoTimeout(out);
     CallRestFunction(TemplateOf(route), call.name, /*call_key=*/"", route, out, filters, issues);
   }
 
-  void CallUpstream(const model::Object&, const translator::Service* service, const v1::Route& route, Route* out,
+  void CallUpstream(const model::Object&, translator::Service* service, const v1::Route& route, Route* out,
                     FilterConfigs* filters, Issues&) const override {
-    const GrpcService* grpc = ServiceOf(service);
+    GrpcService* grpc = ServiceOf(service);
     if (grpc == nullptr) return;
     PathPrefix path;
     // The transcoder reads the path as it came, and its own must not be rewritten: the rules speak of what clients
@@ -114,7 +144,9 @@ class GrpcFunctions final : public translator::FunctionPlugin {
       RewritePath(Cat("^", re2::RE2::QuoteMeta(path.prefix), "(/|$)"), Cat(path.rewrite, "/"), out);
     }
     Issues said_before;
-    Enable(ServiceTranscoder(*grpc, path, said_before), filters);
+    Enable(Made(*grpc, Cat("upstream ", path.prefix, " ", path.rewrite),
+                [&] { return ServiceTranscoder(*grpc, path, said_before); }),
+           filters);
     if (AnyStreams(*grpc)) NoTimeout(out);
   }
 

@@ -118,7 +118,7 @@ class GrpcTest : public ::testing::Test {
   v1::Upstream upstream_;
   GrpcProperties properties_;
   std::unique_ptr<model::Object> object_;
-  std::shared_ptr<const translator::Service> service_;
+  std::shared_ptr<translator::Service> service_;
   bool ready_ = false;
   envoy::config::route::v3::Route out_;
   translator::FilterConfigs filters_;
@@ -230,6 +230,20 @@ TEST_F(GrpcTest, WrongRulesOfTheDescriptorsAreLeftOut) {
               UnorderedElementsAre("GET /a/{x} -> S.M", "POST /S/M -> S.M", "POST /S/N -> S.N", "POST /S/O -> S.O"));
 }
 
+TEST_F(GrpcTest, AServiceThatDidNotChangeIsNotReadAgain) {
+  properties_.set_descriptors(descriptors::CompileProtos({{"a.proto", R"(
+    syntax = "proto3"; import "google/api/annotations.proto"; message A { string x = 1; }
+    service S { rpc O(A) returns (A) { option (google.api.http) = {get: "/o/{y}"}; } })"}}));
+  const std::vector<std::string> said = Read();
+  EXPECT_THAT(said, ElementsAre("spec.serviceInfo.properties.descriptors BadHttpRule"));
+  const translator::Service* first = service_.get();
+  EXPECT_EQ(Read(), said);
+  EXPECT_EQ(service_.get(), first);
+  properties_.mutable_print_options()->set_add_whitespace(true);
+  EXPECT_EQ(Read(), said);
+  EXPECT_NE(service_.get(), first);
+}
+
 TEST_F(GrpcTest, DescriptorsMayBeAnArtifact) {
   const std::string at = "spec.serviceInfo.properties.descriptorsFileRef";
   const std::string bytes = properties_.descriptors();
@@ -241,14 +255,15 @@ TEST_F(GrpcTest, DescriptorsMayBeAnArtifact) {
   artifact->data = {{"shop.pb", bytes}};
   inputs_.artifact = artifact;
   EXPECT_THAT(Read(), IsEmpty());
-  const std::string hash = service_->hash;
   auto more = std::make_shared<model::NamedData>(*artifact);
   more->data["other.pb"] = "";
   inputs_.artifact = more;
   EXPECT_THAT(Read(), ElementsAre(at + " ArtifactKeyNotFound"));
-  more->data["shop.pb"] = "damaged";
-  inputs_.artifact = more;
-  EXPECT_EQ(hash.size(), 32u);
+  auto damaged = std::make_shared<model::NamedData>();
+  damaged->data = {{"shop.pb", "damaged"}};
+  inputs_.artifact = damaged;
+  EXPECT_THAT(Read(), ElementsAre(at + " BadDescriptors"));
+  EXPECT_FALSE(ready_);
 }
 
 }  // namespace

@@ -187,8 +187,8 @@ std::string Incoming(const std::string& upstream_path, const PathPrefix& path) {
 
 }  // namespace
 
-std::shared_ptr<const GrpcService> ReadGrpcService(const GrpcProperties& properties, translator::Inputs& inputs,
-                                                   Issues& issues) {
+std::shared_ptr<GrpcService> ReadGrpcService(const GrpcProperties& properties, translator::Inputs& inputs,
+                                             std::shared_ptr<GrpcService> before, Issues& issues) {
   auto service = std::make_shared<GrpcService>();
   const std::string& reference = properties.descriptors_file_ref();
   if (properties.max_response_bytes() > kMostBytes) {
@@ -222,6 +222,13 @@ std::shared_ptr<const GrpcService> ReadGrpcService(const GrpcProperties& propert
     bytes = ArtifactBytes(reference, artifact.get(), name, key, issues);
     if (bytes == nullptr) return nullptr;
   }
+  service->properties = properties;
+  service->properties.clear_descriptors();
+  service->hash = ContentHash({*bytes, translator::Serialize(service->properties)});
+  if (before != nullptr && before->hash == service->hash) {
+    for (const Issue& warning : before->warnings) issues.Add(warning);
+    return before;
+  }
   {
     IssuePath path(issues, field);
     service->descriptors = DescriptorSet::Read(*bytes, descriptors::kMaxBytes, issues);
@@ -234,14 +241,15 @@ std::shared_ptr<const GrpcService> ReadGrpcService(const GrpcProperties& propert
                  Cat("the descriptor set has no message ", JsonQuote(properties.any_types(i)), "; write pkg.Message"));
     return nullptr;
   }
-  service->hash = ContentHash(*bytes);
-  service->properties = properties;
-  service->properties.clear_descriptors();
   // What is wrong with rules is said here, once, not by each route.
-  const size_t errors_before = issues.errors();
-  IssuePath path(issues, field);
-  CheckForEnvoy(ServiceTranscoder(*service, {}, issues), issues);
-  return issues.errors() == errors_before ? service : nullptr;
+  Issues said(issues.path());
+  {
+    IssuePath path(said, field);
+    CheckForEnvoy(ServiceTranscoder(*service, {}, said), said);
+  }
+  service->warnings = said.items();
+  issues.Merge(said);
+  return said.ok() ? service : nullptr;
 }
 
 std::string GrpcMethod::path() const { return Cat("/", service, "/", method->name()); }

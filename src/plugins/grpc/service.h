@@ -1,6 +1,7 @@
 // A gRPC service as its upstream describes it, and the configurations of Envoy's transcoder for parts of it.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,11 +22,17 @@ struct GrpcService final : translator::Service {
   // Full names.
   std::vector<std::string> names;
   GrpcProperties properties;
+  // What was said of it when it was read.
+  std::vector<Issue> warnings;
+  // Transcoders that were made, by what they were made of: making one takes longer than all else of a route.
+  std::map<std::string, google::protobuf::Any> made;
+  size_t made_bytes = 0;
 };
 
-// Current path: `spec.serviceInfo.properties`. Null after an error, or a warning: the artifact is not there.
-std::shared_ptr<const GrpcService> ReadGrpcService(const GrpcProperties& properties, translator::Inputs& inputs,
-                                                   Issues& issues);
+// Current path: `spec.serviceInfo.properties`. Null after an error, or a warning: the artifact is not there. `before`,
+// or null: what was read last, which is given back where it is the same.
+std::shared_ptr<GrpcService> ReadGrpcService(const GrpcProperties& properties, translator::Inputs& inputs,
+                                             std::shared_ptr<GrpcService> before, Issues& issues);
 
 struct GrpcMethod {
   std::string service;
