@@ -15,7 +15,9 @@ EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/config"))
 
 
 def requests_of(example):
-    return re.findall(r"^\| [^|]* \| `(curl [^`]*)` \|", (example / "README.md").read_text(), re.M)
+    """The requests of its README, each with a pattern of its answer's status: of success, or what is said in brackets ("(404)")."""
+    found = re.findall(r"^\| ([^|]*) \| `(curl [^`]*)` \|", (example / "README.md").read_text(), re.M)
+    return [(request, (re.search(r"\((\d{3})\)", what) or [0, r"2\d\d"])[1]) for what, request in found]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -37,13 +39,14 @@ def test_the_requests_of_its_readme_are_answered(example, tmp_path):
         with gateway:
             requests = requests_of(example)
             assert len(requests) >= 3
-            for request in requests:
+            for request, status in requests:
                 line = request.replace("localhost:8080", f"127.0.0.1:{gateway.http_port}")
                 line = line.replace("curl ", "curl -s -o /dev/null -w '%{http_code}' --max-time 10 ", 1)
 
                 def answered():
                     done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False, timeout=15)
-                    return done.returncode == 0 and 200 <= int(done.stdout) < 500
+                    assert re.fullmatch(status, done.stdout), done.stdout
+                    return True
 
                 wait_for(answered, request)
             for kind in ("Upstream", "VirtualService"):

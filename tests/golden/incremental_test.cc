@@ -36,6 +36,12 @@ std::string Upstream(Random& random, const std::string& ns, const std::string& n
   std::string text = Header("Upstream", ns, name);
   if (random.OneIn(12))
     return text + "  type: static\n  spec: {hosts: [{addr: 10.0.0.1, port: 70000}]}\n";  // wrong by itself
+  if (random.OneIn(8)) {
+    return text + "  type: google\n  spec: {url: 'https://a.test', secretRef: " +
+           random.Of<std::string>({"s0", "s1", "missing"}) + ", audience: 'https://" +
+           random.Of<std::string>({"one", "two", "refused"}) +
+           "'}\n  functions: [{name: f0}, {name: f1, spec: {path: /f}}]\n";
+  }
   text += "  type: static\n  spec:\n    hosts: [{addr: " + random.Of<std::string>({"10.0.0.1", "10.0.0.2", "a.test"}) +
           ", port: 80}]\n";
   if (random.OneIn(4)) text += "    http2: true\n";
@@ -204,6 +210,24 @@ void Change(Random& random, int step, translator::Changes* changes) {
   changes->objects.emplace_back(key, std::move(entry));
 }
 
+// With the tokens that upstreams ask for, which come at once, or are refused.
+translator::Result ApplyWithTokens(World& world, const translator::Changes& changes) {
+  translator::Result result = world.Apply(changes);
+  if (!result.tokens_wanted) return result;
+  std::map<model::TokenKey, std::optional<model::Token>> tokens;
+  for (const auto& [key, token] : world.translator().Inputs().tokens) tokens[key] = std::nullopt;
+  for (const auto& [key, secret] : *result.tokens_wanted) {
+    tokens[key] = key.audience == "https://refused" ? model::Token{"", "TokenNotIssued", "no"}
+                                                    : model::Token{"token-for-" + key.audience, "", ""};
+  }
+  translator::Changes more;
+  more.tokens.assign(tokens.begin(), tokens.end());
+  translator::Result then = world.Apply(more);
+  for (translator::Report& report : then.reports) result.reports.push_back(std::move(report));
+  for (auto& secret : then.last_good_secrets) result.last_good_secrets.push_back(std::move(secret));
+  return result;
+}
+
 class IncrementalTest : public ::testing::TestWithParam<unsigned> {};
 
 TEST_P(IncrementalTest, EqualsTranslationFromNothing) {
@@ -212,7 +236,7 @@ TEST_P(IncrementalTest, EqualsTranslationFromNothing) {
   for (int step = 1; step <= 300; ++step) {
     translator::Changes changes;
     for (int i = 0; i <= (random.OneIn(3) ? random.Below(4) : 0); ++i) Change(random, step, &changes);
-    world.Apply(changes);
+    ApplyWithTokens(world, changes);
     ASSERT_EQ(world.violations(), std::vector<std::string>()) << "step " << step;
 
     World from_nothing;
@@ -270,7 +294,7 @@ TEST_P(IncrementalTest, RoutesThatAreRememberedEqualTranslationFromNothing) {
     for (const std::string& one : routes) text += one;
     changes.objects.emplace_back(Key(model::Kind::kVirtualService, "default", "large"),
                                  translator::Entry{Read(text, 1, step), {}, nullptr});
-    world.Apply(changes);
+    ApplyWithTokens(world, changes);
     ASSERT_EQ(world.violations(), std::vector<std::string>()) << "step " << step;
     World from_nothing;
     from_nothing.Apply(world.translator().Inputs());
@@ -307,7 +331,7 @@ TEST_P(IncrementalTest, ARestartWithWhatWasGoodChangesNothing) {
       }
     }
     for (const auto& [key, data] : changes.artifacts) artifacts[key] = data;
-    translator::Result result = world.Apply(changes);
+    translator::Result result = ApplyWithTokens(world, changes);
     for (const translator::Report& report : result.reports) {
       if (report.last_good != nullptr) good[report.key] = report.last_good;
     }
@@ -325,11 +349,11 @@ TEST_P(IncrementalTest, ARestartWithWhatWasGoodChangesNothing) {
     for (const auto& [key, data] : good_secrets) kept.last_good_secrets.emplace_back(key, data);
     // As they were read last.
     for (const auto& [key, data] : artifacts) kept.artifacts.emplace_back(key, data);
-    restarted.Apply(kept);
+    ApplyWithTokens(restarted, kept);
     translator::Changes told;
     for (const auto& [key, entry] : now) told.objects.emplace_back(key, entry);
     for (const auto& [key, data] : secrets) told.secrets.emplace_back(key, data);
-    restarted.Apply(told);
+    ApplyWithTokens(restarted, told);
     ASSERT_EQ(restarted.violations(), std::vector<std::string>()) << "step " << step;
     ASSERT_EQ(restarted.Dump(), world.Dump()) << "step " << step;
   }
@@ -342,7 +366,7 @@ TEST(IncrementalTest, ApplyingTheSameAgainChangesNothing) {
   World world;
   translator::Changes changes;
   for (int step = 1; step <= 40; ++step) Change(random, step, &changes);
-  world.Apply(changes);
+  ApplyWithTokens(world, changes);
   translator::Result again = world.Apply(world.translator().Inputs());
   EXPECT_TRUE(again.deltas.empty());
   EXPECT_TRUE(again.reports.empty());
