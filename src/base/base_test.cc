@@ -3,7 +3,9 @@
 
 #include "base/hash.h"
 #include "base/issues.h"
+#include "base/strings.h"
 #include "base/suggest.h"
+#include "base/url.h"
 #include "base/utf8.h"
 
 namespace gloo {
@@ -68,6 +70,28 @@ TEST(Hash, TellsFieldsApart) {
   EXPECT_EQ(ContentHash("a").size(), 32u);
   EXPECT_EQ(ContentHash("a"), ContentHash("a"));
   EXPECT_NE(ContentHash({"ab", "c"}), ContentHash({"a", "bc"}));
+}
+
+TEST(UrlTest, TakesApartWhatIsAUrl) {
+  const auto parts = [](std::string_view text) {
+    const std::optional<Url> url = ParseUrl(text);
+    return url ? StrCat(url->tls ? "s " : "- ", url->host, " ", url->port, " ", url->target) : std::string("none");
+  };
+  EXPECT_EQ(parts("http://a.test"), "- a.test 80 ");
+  EXPECT_EQ(parts("https://a.test/x?y=1#z"), "s a.test 443 /x?y=1");
+  EXPECT_EQ(parts("https://A.test:8443?q"), "s A.test 8443 ?q");
+  EXPECT_EQ(parts("http://[::1]:9/"), "- ::1 9 /");
+  EXPECT_EQ(parts("http://[::1]"), "- ::1 80 ");
+  for (const char* none : {"", "a.test", "ftp://a.test", "http://", "http://:80", "http://a:0", "http://a:65536",
+                           "http://a:", "http://a:8x", "http://u@a.test", "http://a b", "http://a\r\nb", "http:///x"}) {
+    EXPECT_EQ(parts(none), "none") << none;
+  }
+}
+
+TEST(UrlTest, AuthorityNamesThePortWhereItIsNotTheSchemesOwn) {
+  EXPECT_EQ(ParseUrl("https://a.test:443/x")->origin(), "https://a.test");
+  EXPECT_EQ(ParseUrl("https://a.test:80")->authority(), "a.test:80");
+  EXPECT_EQ(ParseUrl("http://[::1]:8080")->origin(), "http://[::1]:8080");
 }
 
 }  // namespace

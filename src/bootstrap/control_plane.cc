@@ -6,11 +6,11 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/synchronization/notification.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "base/url.h"
 #include "bootstrap/xds_security.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "plugins/builtin.h"
@@ -38,23 +38,17 @@ struct MetadataServer {
 };
 
 absl::StatusOr<MetadataServer> ReadMetadataServer(const std::string& written) {
-  MetadataServer server{written};
-  // An IPv6 address without a port has colons of its own.
-  const size_t colon = written.rfind(':');
-  if (colon != std::string::npos && (written.find(':') == colon || written[colon - 1] == ']')) {
-    server.host = written.substr(0, colon);
-    if (!absl::SimpleAtoi(written.substr(colon + 1), &server.port) || server.port == 0 || server.port > 65535) {
-      server.host.clear();
-    }
-  }
-  if (written.empty() || !translator::HostIp(server.host).empty()) return server;
+  if (written.empty()) return MetadataServer();
+  const std::optional<Url> url = ParseUrl(StrCat("http://", written));
   std::string domain;
   std::string error;
-  if (server.host.empty() || !translator::NormalizeDomain(server.host, &domain, &error) || domain.front() == '*') {
+  if (!url || !url->target.empty() ||
+      (translator::HostIp(url->host).empty() &&
+       (!translator::NormalizeDomain(url->host, &domain, &error) || domain.front() == '*'))) {
     return absl::InvalidArgumentError(
         StrCat("--google-metadata-server ", written, ": write HOST or HOST:PORT, such as metadata.google.internal"));
   }
-  return server;
+  return MetadataServer{url->host, url->port};
 }
 
 std::vector<RoleListener> ListenersOf(const snapshot::Snapshot* snapshot) {

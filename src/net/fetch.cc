@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -15,6 +16,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "base/url.h"
 
 namespace gloo::net {
 namespace {
@@ -26,42 +28,14 @@ namespace ssl = asio::ssl;
 using asio::ip::tcp;
 using Response = http::response<http::string_body>;
 
-struct Url {
-  bool tls = false;
-  std::string host;
-  std::string port;
-  std::string target;
-
-  // As a Host header has it.
-  std::string authority() const {
-    const std::string name = host.find(':') == std::string::npos ? host : StrCat("[", host, "]");
-    return port == (tls ? "443" : "80") ? name : StrCat(name, ":", port);
-  }
-};
-
+// Nothing that could end a line of the request.
 std::optional<Url> Parse(std::string_view text) {
-  Url url;
-  url.tls = text.starts_with("https://");
-  if (!url.tls && !text.starts_with("http://")) return std::nullopt;
-  text.remove_prefix(url.tls ? 8 : 7);
-  text = text.substr(0, text.find('#'));
-  const size_t end = std::min(text.find_first_of("/?"), text.size());
-  std::string_view host = text.substr(0, end);
-  url.target = StrCat(text.substr(end).starts_with('/') ? "" : "/", text.substr(end));
-  const size_t colon = host.rfind(':');
-  const size_t bracket = host.rfind(']');
-  const bool has_port = colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
-  url.port = has_port ? std::string(host.substr(colon + 1)) : url.tls ? "443" : "80";
-  if (has_port) host = host.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  url.host = host;
-  // Nothing that could end a line of the request.
-  for (const std::string& part : {url.host, url.port, url.target}) {
-    for (const unsigned char c : part) {
-      if (c <= ' ' || c >= 0x7f) return std::nullopt;
-    }
+  std::optional<Url> url = ParseUrl(text);
+  if (!url ||
+      std::any_of(url->target.begin(), url->target.end(), [](unsigned char c) { return c <= ' ' || c >= 0x7f; })) {
+    return std::nullopt;
   }
-  if (url.host.empty() || url.port.empty() || url.host.find('@') != std::string::npos) return std::nullopt;
+  if (!url->target.starts_with('/')) url->target.insert(0, "/");
   return url;
 }
 
@@ -95,7 +69,7 @@ asio::awaitable<Response> Ask(Url url, const Content* content, FetchLimits limit
                               std::chrono::steady_clock::time_point deadline) {
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver(executor);
-  const auto endpoints = co_await resolver.async_resolve(url.host, url.port, asio::use_awaitable);
+  const auto endpoints = co_await resolver.async_resolve(url.host, std::to_string(url.port), asio::use_awaitable);
   if (!url.tls) {
     beast::tcp_stream stream(executor);
     stream.expires_at(deadline);
@@ -159,7 +133,7 @@ absl::StatusOr<std::string> Fetch(const std::string& url, const FetchLimits& lim
       return absl::UnavailableError(StrCat("cannot fetch ", url, ": more than ", redirects, " redirects"));
     }
     if (location.starts_with('/') && !location.starts_with("//")) {
-      at = StrCat(parsed->tls ? "https://" : "http://", parsed->authority(), location);
+      at = StrCat(parsed->origin(), location);
     } else {
       at = location;
     }

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "base/strings.h"
+#include "base/url.h"
 #include "openapi/operation.h"
 
 namespace gloo::openapi {
@@ -212,32 +212,15 @@ Imported Reader::Run(const std::string& location) {
 
 }  // namespace
 
-std::optional<Server> ParseServer(std::string_view url) {
+std::optional<Server> ParseServer(std::string_view text) {
+  std::optional<Url> url = ParseUrl(text);
+  if (!url) return std::nullopt;
   Server server;
-  server.tls = url.starts_with("https://");
-  if (!IsUrl(url)) return std::nullopt;
-  url.remove_prefix(server.tls ? 8 : 7);
-  const size_t slash = std::min(url.find_first_of("/?#"), url.size());
-  std::string_view host = url.substr(0, slash);
-  server.base_path = url.substr(slash, url.find_first_of("?#", slash) - slash);
+  server.tls = url->tls;
+  server.host = std::move(url->host);
+  server.port = url->port;
+  server.base_path = url->target.substr(0, url->target.find('?'));
   while (server.base_path.ends_with('/')) server.base_path.pop_back();
-  server.port = server.tls ? 443 : 80;
-  const size_t bracket = host.rfind(']');
-  const size_t colon = host.rfind(':');
-  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
-    const std::string_view digits = host.substr(colon + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), server.port);
-    if (error != std::errc() || end != digits.data() + digits.size() || server.port < 1 || server.port > 65535) {
-      return std::nullopt;
-    }
-    host = host.substr(0, colon);
-  }
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const bool is_host = std::all_of(host.begin(), host.end(), [](char c) {
-    return absl::ascii_isalnum(c) || c == '-' || c == '.' || c == '_' || c == ':';
-  });
-  if (host.empty() || !is_host) return std::nullopt;
-  server.host = host;
   return server;
 }
 

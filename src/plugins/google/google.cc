@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/suggest.h"
+#include "base/url.h"
 #include "envoy/extensions/filters/http/gcp_authn/v3/gcp_authn.pb.h"
 #include "plugins/rest_call.h"
 #include "src/plugins/google/google.pb.h"
@@ -56,49 +57,17 @@ bool IsPath(std::string_view text) {
   });
 }
 
-struct Url {
-  bool tls = true;
-  std::string host;
-  uint32_t port = 443;
-  // Empty, or with its slash.
-  std::string path;
-
-  std::string authority() const { return port == (tls ? 443U : 80U) ? host : Cat(host, ":", port); }
-  std::string origin() const { return Cat(tls ? "https://" : "http://", authority()); }
-};
-
-std::optional<Url> ParseUrl(std::string_view text) {
-  Url url;
-  const auto skip = [&text](std::string_view prefix) {
-    if (text.substr(0, prefix.size()) != prefix) return false;
-    text.remove_prefix(prefix.size());
-    return true;
-  };
-  if (skip("http://")) {
-    url.tls = false;
-    url.port = 80;
-  } else if (!skip("https://")) {
-    return std::nullopt;
-  }
-  const size_t slash = std::min(text.find('/'), text.size());
-  url.path = text.substr(slash);
-  if (url.path == "/") url.path.clear();
-  std::string_view authority = text.substr(0, slash);
-  if (const size_t colon = authority.rfind(':'); colon != std::string_view::npos) {
-    const std::string_view port = authority.substr(colon + 1);
-    if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string_view::npos) {
-      return std::nullopt;
-    }
-    url.port = static_cast<uint32_t>(std::stoul(std::string(port)));
-    if (url.port == 0 || url.port > 65535) return std::nullopt;
-    authority = authority.substr(0, colon);
-  }
-  url.host = translator::HostIp(std::string(authority));
+// As Gloo and Envoy write hosts; the path is "" for the root.
+std::optional<Url> ParseFunctionUrl(std::string_view text) {
+  std::optional<Url> url = ParseUrl(text);
+  if (!url || !IsPath(url->target)) return std::nullopt;
+  if (url->target == "/") url->target.clear();
   std::string error;
-  if (url.host.empty() && (!translator::NormalizeDomain(authority, &url.host, &error) || url.host.front() == '*')) {
+  std::string host = translator::HostIp(url->host);
+  if (host.empty() && (!translator::NormalizeDomain(url->host, &host, &error) || host.front() == '*')) {
     return std::nullopt;
   }
-  if (!IsPath(url.path)) return std::nullopt;
+  url->host = std::move(host);
   return url;
 }
 
@@ -114,8 +83,8 @@ std::optional<Url> HostOf(const GoogleSpec& spec, Issues& issues) {
       issues.Error("url", "Contradiction", "there are region and projectId too; write them, or url");
       return std::nullopt;
     }
-    std::optional<Url> url = ParseUrl(spec.url());
-    if (!url || !url->path.empty()) {
+    std::optional<Url> url = ParseFunctionUrl(spec.url());
+    if (!url || !url->target.empty()) {
       issues.Error("url", "BadUrl",
                    Cat(JsonQuote(spec.url()),
                        " must be as https://NAME-HASH.a.run.app is: a scheme and a host; paths "
@@ -137,6 +106,8 @@ std::optional<Url> HostOf(const GoogleSpec& spec, Issues& issues) {
                  Cat(JsonQuote(spec.project_id()), " is no id of a project: small letters, digits and \"-\""));
   }
   Url url;
+  url.tls = true;
+  url.port = 443;
   url.host = Cat(spec.region(), "-", spec.project_id(), ".cloudfunctions.net");
   if (!IsLabel(spec.region()) || !IsLabel(spec.project_id())) return std::nullopt;
   return url;
@@ -158,7 +129,7 @@ std::optional<std::string> PathOf(const GoogleSpec& spec, const v1::Function& wr
   if (!function.url().empty()) {
     Issues said;
     const std::optional<Url> host = HostOf(spec, said);
-    const std::optional<Url> url = ParseUrl(function.url());
+    const std::optional<Url> url = ParseFunctionUrl(function.url());
     if (!url) {
       issues.Error("url", "BadUrl", Cat(JsonQuote(function.url()), " is no URL of a function"));
       return std::nullopt;
@@ -169,7 +140,7 @@ std::optional<std::string> PathOf(const GoogleSpec& spec, const v1::Function& wr
                        "; a function of another host belongs to an upstream of its own"));
       return std::nullopt;
     }
-    return url->path.empty() ? "/" : url->path;
+    return url->target.empty() ? "/" : url->target;
   }
   if (!function.path().empty()) {
     if (function.path().front() != '/' || !IsPath(function.path())) {
