@@ -66,6 +66,8 @@ enum class BodyType : int { kReceivedRequest, kBufferedRequest, kReceivedRespons
 enum class HeadersStatus : int { kContinue, kStopIteration };
 enum class BodyStatus : int { kContinue, kStopIterationAndBuffer, kStopIterationAndWatermark, kStopIterationNoBuffer };
 enum class TrailersStatus : int { kContinue, kStopIteration };
+// Of those that Envoy numbers, what this module asks for.
+enum class Attribute : int { kRequestProtocol = 10, kSourceAddress = 24 };
 enum class LocalReplyStatus : int { kContinue, kContinueAndResetStream };
 
 }  // namespace gloo::filters::abi
@@ -95,6 +97,10 @@ bool envoy_dynamic_module_callback_http_get_header(abi::EnvoyFilterPtr filter, a
 size_t envoy_dynamic_module_callback_http_get_headers_size(abi::EnvoyFilterPtr filter, abi::HeaderType type);
 bool envoy_dynamic_module_callback_http_get_headers(abi::EnvoyFilterPtr filter, abi::HeaderType type,
                                                     abi::EnvoyHttpHeader* headers);
+// False where it is not known.
+bool envoy_dynamic_module_callback_http_filter_get_attribute_string(abi::EnvoyFilterPtr filter,
+                                                                    abi::Attribute attribute, abi::EnvoyBuffer* value);
+
 // Beside the values that are there.
 bool envoy_dynamic_module_callback_http_add_header(abi::EnvoyFilterPtr filter, abi::HeaderType type,
                                                    abi::ModuleBuffer key, abi::ModuleBuffer value);

@@ -44,14 +44,8 @@ std::string_view ModeName(tmpl::EventMode mode) {
 
 std::unique_ptr<EventFilterConfig> EventFilterConfig::Make(abi::EnvoyFilterConfigPtr envoy) {
   auto config = std::make_unique<EventFilterConfig>();
-  const auto define = [&](std::string_view name) -> std::optional<size_t> {
-    ModuleBuffer label(kMode);
-    size_t id = 0;
-    const auto result = envoy_dynamic_module_callback_http_filter_config_define_counter(envoy, name, &label, 1, &id);
-    return result == abi::MetricsResult::kSuccess ? std::optional<size_t>(id) : std::nullopt;
-  };
-  config->received = define("gloo.events.received");
-  config->refused = define("gloo.events.refused");
+  config->received = DefineCounter(envoy, "gloo.events.received", kMode);
+  config->refused = DefineCounter(envoy, "gloo.events.refused", kMode);
   return config;
 }
 
@@ -70,7 +64,7 @@ HeadersStatus EventFilter::OnRequestHeaders(bool end_of_stream) {
   events_ = static_cast<const EventRouteConfig*>(route)->events();
   const Headers headers(envoy_, HeaderType::kRequest);
   mode_ = tmpl::EventModeOf(headers.Get("content-type").value_or(""));
-  Count(config_->received);
+  Count(envoy_, config_->received, ModeName(mode_));
   if (mode_ == tmpl::EventMode::kNone) return CheckHeaders(headers);
   if (mode_ == tmpl::EventMode::kUnknown) {
     Fail(415,
@@ -153,15 +147,9 @@ bool EventFilter::Route() {
 }
 
 void EventFilter::Fail(uint32_t status, const std::string& text, std::string_view details) {
-  Count(config_->refused);
+  Count(envoy_, config_->refused, ModeName(mode_));
   OnLocalReply();
   envoy_dynamic_module_callback_http_send_response(envoy_, status, nullptr, 0, text, details);
-}
-
-void EventFilter::Count(const std::optional<size_t>& counter) {
-  if (!counter.has_value()) return;
-  ModuleBuffer mode(ModeName(mode_));
-  envoy_dynamic_module_callback_http_filter_increment_counter(envoy_, *counter, &mode, 1, 1);
 }
 
 }  // namespace gloo::filters

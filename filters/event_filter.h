@@ -2,11 +2,11 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "filters/abi.h"
+#include "filters/counters.h"
 #include "filters/headers.h"
 #include "filters/stream_filter.h"
 #include "template/events.h"
@@ -17,9 +17,9 @@ namespace gloo::filters {
 struct EventFilterConfig {
   static std::unique_ptr<EventFilterConfig> Make(abi::EnvoyFilterConfigPtr envoy);
 
-  // Counter ids; unset if Envoy refused to define them. Label `mode`: binary, structured, batched, unknown.
-  std::optional<size_t> received;
-  std::optional<size_t> refused;
+  // Label `mode`: binary, structured, batched, unknown.
+  Counter received;
+  Counter refused;
 };
 
 // The configuration of a route. Without matchers it checks the headers of events; with them it reads bodies too.
@@ -49,7 +49,6 @@ class EventFilter : public StreamFilter {
   // Reads body_, marks the request and lets its route be chosen anew. False: the client is answered.
   bool Route();
   void Fail(uint32_t status, const std::string& text, std::string_view details);
-  void Count(const std::optional<size_t>& counter);
 
   const EventFilterConfig* config_;
   abi::EnvoyFilterPtr envoy_;

@@ -199,6 +199,15 @@ bool envoy_dynamic_module_callback_http_get_headers(abi::EnvoyFilterPtr filter, 
   return true;
 }
 
+bool envoy_dynamic_module_callback_http_filter_get_attribute_string(abi::EnvoyFilterPtr filter,
+                                                                    abi::Attribute attribute, abi::EnvoyBuffer* value) {
+  const auto& attributes = Stream(filter)->attributes;
+  const auto it = attributes.find(attribute);
+  if (it == attributes.end()) return false;
+  *value = EnvoyText(it->second);
+  return true;
+}
+
 bool envoy_dynamic_module_callback_http_set_header(abi::EnvoyFilterPtr filter, abi::HeaderType type,
                                                    abi::ModuleBuffer key, abi::ModuleBuffer value) {
   FakeStream::Message* message = MessageOf(filter, type);

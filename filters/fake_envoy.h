@@ -111,6 +111,8 @@ class FakeStream {
     bool operator==(const Reply&) const = default;
   };
   std::optional<Reply> reply;
+  std::map<abi::Attribute, std::string> attributes = {{abi::Attribute::kRequestProtocol, "HTTP/1.1"},
+                                                      {abi::Attribute::kSourceAddress, "192.0.2.7:4711"}};
   // `NAMESPACE KEY`.
   std::map<std::string, std::string> metadata;
   int routes_cleared = 0;

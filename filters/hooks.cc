@@ -6,6 +6,7 @@
 #include "filters/abi.h"
 #include "filters/domain_table.h"
 #include "filters/event_filter.h"
+#include "filters/lambda_filter.h"
 #include "filters/scope_key.h"
 #include "filters/transformation_filter.h"
 
@@ -15,6 +16,7 @@ namespace {
 constexpr std::string_view kScopeName = "gloo.scope";
 constexpr std::string_view kDomainsName = "gloo.domains";
 constexpr std::string_view kEventsName = "gloo.events";
+constexpr std::string_view kLambdaName = "gloo.lambda";
 constexpr std::string_view kTransformationName = "gloo.transformation";
 
 void LogError(std::string_view what, std::string_view error) {
@@ -27,6 +29,7 @@ void LogError(std::string_view what, std::string_view error) {
 struct FilterConfig {
   std::unique_ptr<DomainTables::Publication> domains;
   std::unique_ptr<EventFilterConfig> events;
+  std::unique_ptr<LambdaFilterConfig> lambda;
   std::unique_ptr<TransformationFilterConfig> transformation;
 };
 
@@ -56,11 +59,15 @@ std::unique_ptr<FilterConfig> MakeFilterConfig(abi::EnvoyFilterConfigPtr envoy, 
     result->events = EventFilterConfig::Make(envoy);
     return result;
   }
+  if (name == kLambdaName) {
+    result->lambda = LambdaFilterConfig::Make(envoy);
+    return result;
+  }
   if (name == kTransformationName) {
     result->transformation = TransformationFilterConfig::Make(envoy);
     return result;
   }
-  LogError(name, "unknown filter; this module has gloo.domains, gloo.events and gloo.transformation");
+  LogError(name, "unknown filter; this module has gloo.domains, gloo.events, gloo.lambda and gloo.transformation");
   return nullptr;
 }
 
@@ -116,8 +123,10 @@ abi::ModuleRouteConfigPtr envoy_dynamic_module_on_http_filter_per_route_config_n
     route = TransformationRouteConfig::Parse(config.view(), &error);
   } else if (name.view() == kEventsName) {
     route = EventRouteConfig::Parse(config.view(), &error);
+  } else if (name.view() == kLambdaName) {
+    route = LambdaRouteConfig::Parse(config.view(), &error);
   } else {
-    error = "unknown per-route configuration; this module has gloo.events and gloo.transformation";
+    error = "unknown per-route configuration; this module has gloo.events, gloo.lambda and gloo.transformation";
   }
   if (route == nullptr) LogError(name.view(), error);
   return route.release();
@@ -134,6 +143,7 @@ abi::ModuleFilterPtr envoy_dynamic_module_on_http_filter_new(abi::ModuleFilterCo
   const auto* filter = static_cast<const FilterConfig*>(config);
   std::unique_ptr<StreamFilter> stream;
   if (filter->events != nullptr) stream = std::make_unique<EventFilter>(filter->events.get(), envoy);
+  if (filter->lambda != nullptr) stream = std::make_unique<LambdaFilter>(filter->lambda.get(), envoy);
   if (filter->transformation != nullptr) {
     stream = std::make_unique<TransformationFilter>(filter->transformation.get(), envoy);
   }

@@ -103,9 +103,8 @@ TEST(DomainsFilterTest, RefusesMistakesAndCostsAStreamNothing) {
   EXPECT_EQ(TakeLog(), std::vector<std::string>{"gloo.domains: expected a string at byte 1"});
   FakeFilterConfig unknown("gloo.other", "{}");
   EXPECT_EQ(unknown.module, nullptr);
-  EXPECT_EQ(TakeLog(),
-            std::vector<std::string>{
-                "gloo.other: unknown filter; this module has gloo.domains, gloo.events and gloo.transformation"});
+  EXPECT_EQ(TakeLog(), std::vector<std::string>{"gloo.other: unknown filter; this module has gloo.domains, "
+                                                "gloo.events, gloo.lambda and gloo.transformation"});
 
   FakeFilterConfig domains("gloo.domains", R"({"table":"stream"})");
   FakeStream one(&domains, nullptr);

@@ -88,21 +88,12 @@ std::string_view GrpcStatus(int status) {
   }
 }
 
-std::optional<size_t> DefineCounter(abi::EnvoyFilterConfigPtr envoy, std::string_view name, std::string_view label) {
-  ModuleBuffer label_name(label);
-  size_t id = 0;
-  const auto result = envoy_dynamic_module_callback_http_filter_config_define_counter(
-      envoy, name, label.empty() ? nullptr : &label_name, label.empty() ? 0 : 1, &id);
-  if (result != abi::MetricsResult::kSuccess) return std::nullopt;
-  return id;
-}
-
 }  // namespace
 
 std::unique_ptr<TransformationFilterConfig> TransformationFilterConfig::Make(abi::EnvoyFilterConfigPtr envoy) {
   auto config = std::make_unique<TransformationFilterConfig>();
-  config->requests = DefineCounter(envoy, "gloo.transformation.requests", "");
-  config->responses = DefineCounter(envoy, "gloo.transformation.responses", "");
+  config->requests = DefineCounter(envoy, "gloo.transformation.requests");
+  config->responses = DefineCounter(envoy, "gloo.transformation.responses");
   config->request_errors = DefineCounter(envoy, "gloo.transformation.request_errors", "status");
   config->response_errors = DefineCounter(envoy, "gloo.transformation.response_errors", "status");
   config->too_large = DefineCounter(envoy, "gloo.transformation.too_large", "direction");
@@ -262,7 +253,7 @@ bool TransformationFilter::Run(Direction direction, const Headers& headers, End 
     Fail(direction, outcome.status, outcome.error, details);
     return false;
   }
-  Count(request ? config_->requests : config_->responses);
+  Count(envoy_, request ? config_->requests : config_->responses);
   Apply(direction, headers, outcome, end);
   if (outcome.body.has_value()) body_ = *std::move(outcome.body);
   return true;
@@ -307,7 +298,7 @@ void TransformationFilter::Apply(Direction direction, const Headers& headers, co
 
 bool TransformationFilter::LetPass(Direction direction, const Headers& headers) {
   if (!transformation_->passes_errors()) return false;
-  Count(direction == Direction::kRequest ? config_->request_errors : config_->response_errors, "passed");
+  Count(envoy_, direction == Direction::kRequest ? config_->request_errors : config_->response_errors, "passed");
   Apply(direction, headers, {}, End::kHeaders);
   return true;
 }
@@ -327,7 +318,7 @@ HeaderType TransformationFilter::TypeOf(Direction direction) {
 
 void TransformationFilter::FailTooLarge(Direction direction) {
   const bool request = direction == Direction::kRequest;
-  Count(config_->too_large, request ? "request" : "response");
+  Count(envoy_, config_->too_large, request ? "request" : "response");
   Fail(direction, request ? 413 : 502, tmpl::TooLargeError(transformation_->max_body_bytes(), !request),
        "gloo_transformation_too_large");
 }
@@ -344,7 +335,8 @@ void TransformationFilter::FailEncoded(Direction direction, std::string_view enc
 
 void TransformationFilter::Fail(Direction direction, int status, const std::string& text, std::string_view details) {
   if (status < 200 || status > 599) status = 500;
-  Count(direction == Direction::kRequest ? config_->request_errors : config_->response_errors, std::to_string(status));
+  Count(envoy_, direction == Direction::kRequest ? config_->request_errors : config_->response_errors,
+        std::to_string(status));
   // Before the reply, which calls our hooks again and then may end us.
   OnLocalReply();
   // To a gRPC client Envoy answers in gRPC's form, and without this with status OK, for whatever a module says.
@@ -366,18 +358,6 @@ std::optional<std::string_view> TransformationFilter::Header(Direction direction
 
 void TransformationFilter::SetHeader(Direction direction, std::string_view name, ModuleBuffer value) {
   envoy_dynamic_module_callback_http_set_header(envoy_, TypeOf(direction), name, value);
-}
-
-void TransformationFilter::Count(const std::optional<size_t>& counter) {
-  if (counter.has_value()) {
-    envoy_dynamic_module_callback_http_filter_increment_counter(envoy_, *counter, nullptr, 0, 1);
-  }
-}
-
-void TransformationFilter::Count(const std::optional<size_t>& counter, std::string_view label) {
-  if (!counter.has_value()) return;
-  ModuleBuffer value(label);
-  envoy_dynamic_module_callback_http_filter_increment_counter(envoy_, *counter, &value, 1, 1);
 }
 
 }  // namespace gloo::filters

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "filters/abi.h"
+#include "filters/counters.h"
 #include "filters/headers.h"
 #include "filters/stream_filter.h"
 #include "template/transformation.h"
@@ -18,12 +19,11 @@ namespace gloo::filters {
 struct TransformationFilterConfig {
   static std::unique_ptr<TransformationFilterConfig> Make(abi::EnvoyFilterConfigPtr envoy);
 
-  // Counter ids; unset if Envoy refused to define them.
-  std::optional<size_t> requests;
-  std::optional<size_t> responses;
-  std::optional<size_t> request_errors;   // label `status`: what the client was answered
-  std::optional<size_t> response_errors;  // likewise
-  std::optional<size_t> too_large;        // label `direction`
+  Counter requests;
+  Counter responses;
+  Counter request_errors;   // label `status`: what the client was answered
+  Counter response_errors;  // likewise
+  Counter too_large;        // label `direction`
 };
 
 // The configuration of a route. Streams share the transformation, so the route may go away while they last.
@@ -88,8 +88,6 @@ class TransformationFilter : public StreamFilter {
 
   std::optional<std::string_view> Header(Direction direction, std::string_view name) const;
   void SetHeader(Direction direction, std::string_view name, abi::ModuleBuffer value);
-  void Count(const std::optional<size_t>& counter);
-  void Count(const std::optional<size_t>& counter, std::string_view label);
   BodyMode& mode(Direction direction) { return direction == Direction::kRequest ? request_mode_ : response_mode_; }
 
   const TransformationFilterConfig* const config_;

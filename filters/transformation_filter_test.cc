@@ -335,10 +335,8 @@ TEST(TransformationConfigTest, RouteConfigurations) {
   EXPECT_THAT(TakeLog(), testing::ElementsAre(testing::StartsWith("gloo.transformation: ")));
   EXPECT_EQ(envoy_dynamic_module_on_http_filter_per_route_config_new(EnvoyText("gloo.domains"), EnvoyText("{}")),
             nullptr);
-  EXPECT_THAT(
-      TakeLog(),
-      testing::ElementsAre(
-          "gloo.domains: unknown per-route configuration; this module has gloo.events and gloo.transformation"));
+  EXPECT_THAT(TakeLog(), testing::ElementsAre("gloo.domains: unknown per-route configuration; this module has "
+                                              "gloo.events, gloo.lambda and gloo.transformation"));
 }
 
 }  // namespace
