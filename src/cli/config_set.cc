@@ -270,15 +270,30 @@ ConfigSet::Checked ConfigSet::Check() const {
       checked.resources[role][resource->ref] = std::move(resource);
     }
   }
+  // Whether a secret is there is not known where none were given; so it is not known either what needs it.
+  const auto is_unknown = [&](const Issue& issue) {
+    return (issue.reason == "SecretNotFound" && !has_secrets_) ||
+           (issue.reason == "ArtifactNotFound" && !has_artifacts_);
+  };
+  std::vector<std::string> unknown_upstreams;
+  for (const translator::Report& report : result.reports) {
+    if (report.key.kind != model::Kind::kUpstream) continue;
+    if (std::none_of(report.issues.begin(), report.issues.end(), is_unknown)) continue;
+    unknown_upstreams.push_back(StrCat("upstream \"", report.key.ns, "/", report.key.name, "\""));
+  }
   std::map<std::string, std::unique_ptr<model::Locator>> locators;
   NearMisses near_misses(checked.entries);
   for (translator::Report& report : result.reports) {
     const auto entry = FindEntry(checked.entries, report.key);
     if (entry == checked.entries.end()) continue;
-    // Issues of reading are known, with their places; whether a secret is there is not known where none were given.
+    // Issues of reading are known, with their places.
     std::erase_if(report.issues, [&](const Issue& issue) {
-      return (issue.reason == "SecretNotFound" && !has_secrets_) ||
-             (issue.reason == "ArtifactNotFound" && !has_artifacts_) ||
+      const auto speaks_of = [&](const std::string& upstream) {
+        return issue.message.find(upstream) != std::string::npos;
+      };
+      return is_unknown(issue) ||
+             ((issue.reason == "UpstreamNotReady" || issue.reason == "ServiceNotReady") &&
+              std::any_of(unknown_upstreams.begin(), unknown_upstreams.end(), speaks_of)) ||
              std::any_of(entry->issues.begin(), entry->issues.end(), [&](const Issue& e) { return IsSame(e, issue); });
     });
     for (Issue issue : report.issues) {

@@ -189,6 +189,22 @@ spec:
                               "\"edge\"? (RoleNotFound)"));
 }
 
+TEST_F(ProgramTest, ValidateDoesNotMissWhatItWasNotGiven) {
+  Write(
+      "config/tls.yaml",
+      "apiVersion: gloo.solo.io/v1\nkind: Upstream\nmetadata: {name: tls}\nspec: {type: static, spec: {hosts: [{addr: "
+      "a.test, port: 443}], tls: {caSecretRef: ca}}}\n---\napiVersion: gloo.solo.io/v1\nkind: "
+      "VirtualService\nmetadata: "
+      "{name: v}\nspec: {domains: [a.test], routes: [{requestMatcher: {pathPrefix: /}, singleDestination: {upstream: "
+      "{name: tls}}}]}\n");
+  EXPECT_EQ(Run({"validate", "-q", "-f", "config"}), kOk) << out_;
+  EXPECT_THAT(out_, HasSubstr("0 errors, 0 warnings"));
+  Write("secrets/other/key", "x");
+  Run({"validate", "-f", "config", "--secrets-dir", "secrets"});
+  EXPECT_THAT(out_, HasSubstr("(SecretNotFound)"));
+  EXPECT_THAT(out_, HasSubstr("(UpstreamNotReady)"));
+}
+
 TEST_F(ProgramTest, ValidateShowsBrokenSecretsAndArtifacts) {
   WriteConfig();
   Write("secrets/key.yaml", "password: [not, text]\n");
