@@ -1,5 +1,6 @@
 #include "plugins/builtin.h"
 
+#include "plugins/aws/aws.h"
 #include "plugins/azure/azure.h"
 #include "plugins/google/google.h"
 #include "plugins/grpc/grpc.h"
@@ -14,6 +15,7 @@ void AddBuiltins(translator::Registry& registry) {
   AddStatic(registry);
   AddRest(registry);
   AddPresets(registry);
+  AddAws(registry);
   AddAzure(registry);
   AddGoogle(registry);
   AddGrpc(registry);

@@ -10,7 +10,7 @@ namespace gloo::translator {
 
 class FakeInputs final : public Inputs {
  public:
-  model::NamedDataPtr Secret(std::string_view) override { return secret; }
+  model::NamedDataPtr Secret(std::string_view, std::string_view, Issues&) override { return secret; }
   model::NamedDataPtr Artifact(std::string_view) override { return artifact; }
   std::string SecretResource(std::string_view name, SecretUse use, std::string_view field, Issues& issues) override {
     return Named(use == SecretUse::kKeyPair ? "cert:" : "ca:", name, field, issues);

@@ -14,6 +14,8 @@ enum class FilterSlot {
   // After everything that decides on the client's request as sent, before the request leaves: it rewrites path,
   // headers and body.
   kTransformation,
+  // After the templates, so that those of the response see what the function said; before what signs, in the cluster.
+  kLambda,
   // Before the filter that makes gRPC of JSON, which takes what is gRPC already as it is.
   kGrpcWeb,
   // After the templates, which read and write JSON.
@@ -43,6 +45,9 @@ inline constexpr FilterOrderRow kFilterOrder[] = {
     {FilterSlot::kTransformation, "gloo.transformation",
      "After everything that decides on the request as the client sent it, because it rewrites method, path, headers "
      "and body; before what makes gRPC of it, because what it makes is what the function gets."},
+    {FilterSlot::kLambda, "gloo.lambda",
+     "After the transformation, whose responseTemplate sees the function's own response, not what Lambda wraps it in; "
+     "the signature is made later, in the cluster."},
     {FilterSlot::kGrpcWeb, "envoy.filters.http.grpc_web",
      "Before the transcoder, because a gRPC-Web request is gRPC after it, which the transcoder lets pass."},
     {FilterSlot::kGrpcJsonTranscoder, "envoy.filters.http.grpc_json_transcoder",

@@ -19,6 +19,7 @@ inline constexpr std::string_view kModuleName = "gloo_filters";
 inline constexpr std::string_view kScopeMutation = "gloo.scope";
 inline constexpr std::string_view kDomainTable = "gloo.domains";
 inline constexpr std::string_view kEvents = "gloo.events";
+inline constexpr std::string_view kLambda = "gloo.lambda";
 inline constexpr std::string_view kTransformation = "gloo.transformation";
 inline constexpr std::string_view kDefaultRole = "ingress";
 

@@ -24,8 +24,10 @@ namespace gloo::translator {
 class Inputs {
  public:
   virtual ~Inputs() = default;
-  // Null where there is none. `name` may be "namespace/name"; else it is looked up in the unit's own namespace.
-  virtual model::NamedDataPtr Secret(std::string_view name) = 0;
+  // Null where there is none that is good. `name` may be "namespace/name"; else it is looked up in the unit's own
+  // namespace. Where a newer one is not good, that is a warning at `field`.
+  virtual model::NamedDataPtr Secret(std::string_view name, std::string_view field, Issues& issues) = 0;
+  // Likewise; null where there is none.
   virtual model::NamedDataPtr Artifact(std::string_view name) = 0;
 
   // A secret that Envoy gets by SDS (keys never stand in a cluster): the name to ask for, from ADS. Empty where the

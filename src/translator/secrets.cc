@@ -1,6 +1,7 @@
 #include "translator/secrets.h"
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
 #include <utility>
 
@@ -60,6 +61,44 @@ snapshot::ResourcePtr Make(std::string name, std::optional<Secret> secret) {
 
 }  // namespace
 
+namespace {
+
+// A file that somebody wrote with an editor ends with a line feed.
+std::string_view WithoutLineEnd(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  return text;
+}
+
+// As AWS makes them; nothing else fits into a credentials file.
+bool IsAwsText(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view("/+=_-").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+}
+
+std::string CheckAwsKeys(const model::NamedData& data) {
+  const AwsKeys keys = ReadAwsKeys(data);
+  if (!keys.access_key.empty() && keys.secret_key.empty()) return "it has access_key but no secret_key";
+  if (keys.access_key.empty() && !keys.secret_key.empty()) return "it has secret_key but no access_key";
+  if (keys.access_key.empty()) return "";
+  for (const auto& [name, text] : {std::pair("access_key", keys.access_key), std::pair("secret_key", keys.secret_key),
+                                   std::pair("session_token", keys.session_token)}) {
+    if (!IsAwsText(text)) return Cat(name, " is no key of AWS: letters, digits and /+=_- alone");
+  }
+  return "";
+}
+
+}  // namespace
+
+AwsKeys ReadAwsKeys(const model::NamedData& data) {
+  const auto text = [&](std::initializer_list<const char*> names) {
+    const std::string* found = FindKey(data, names);
+    return found == nullptr ? std::string_view() : WithoutLineEnd(*found);
+  };
+  return {text({"access_key", "aws_access_key_id"}), text({"secret_key", "aws_secret_access_key"}),
+          text({"session_token", "aws_session_token"})};
+}
+
 std::string CheckSecret(const model::NamedData& data) {
   const std::string* chain = CertificateChain(data);
   const std::string* key = PrivateKey(data);
@@ -73,6 +112,7 @@ std::string CheckSecret(const model::NamedData& data) {
     absl::Status status = checks::CheckCaBundle(*ca);
     if (!status.ok()) return Cat("ca.crt: ", std::string(status.message()));
   }
+  if (std::string error = CheckAwsKeys(data); !error.empty()) return error;
   Issues refused;
   for (const std::optional<Secret>& secret : {PairSecret(data), AuthoritySecret(data)}) {
     if (secret && !CheckForEnvoy(*secret, "secret", refused)) return refused.items().front().message;
@@ -92,9 +132,7 @@ snapshot::ResourcePtr TextResource(std::string name, const model::NamedData& dat
                                    std::string_view prefix) {
   auto it = data.data.find(std::string(key));
   if (it == data.data.end()) return nullptr;
-  // A file that somebody wrote with an editor ends with a line feed.
-  std::string_view value = it->second;
-  while (!value.empty() && (value.back() == '\n' || value.back() == '\r')) value.remove_suffix(1);
+  const std::string_view value = WithoutLineEnd(it->second);
   const bool plain = std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c != 0x7f; });
   if (value.empty() || !plain) return nullptr;
   Secret secret;

@@ -12,7 +12,7 @@ namespace gloo::translator {
 
 struct SecretState {
   model::NamedDataPtr current;
-  // The last one whose key pair and CA, where it has them, are good.
+  // The last one that CheckSecret() took.
   model::NamedDataPtr last_good;
   // What is wrong with `current`; empty where nothing is.
   std::string error;
@@ -26,7 +26,16 @@ const std::string* CertificateChain(const model::NamedData& data);
 const std::string* PrivateKey(const model::NamedData& data);
 const std::string* CertificateAuthority(const model::NamedData& data);
 
-// Empty where the pair and the CA, if there are any, are good: Envoy takes both.
+// A key of AWS. Empty texts where there is none; the names of its own credentials file are taken too.
+struct AwsKeys {
+  std::string_view access_key;
+  std::string_view secret_key;
+  std::string_view session_token;
+};
+// Views into `data`.
+AwsKeys ReadAwsKeys(const model::NamedData& data);
+
+// Empty where the pair, the CA and the key of AWS, if there are any, are good.
 std::string CheckSecret(const model::NamedData& data);
 
 // Of data that CheckSecret() took. Null where it has no key pair (or no CA).

@@ -116,9 +116,12 @@ class RecordingInputs final : public translator::Inputs {
   RecordingInputs(Translator::Impl& impl, const std::string& ns, std::set<Fact>* facts)
       : impl_(impl), ns_(ns), facts_(facts) {}
 
-  model::NamedDataPtr Secret(std::string_view name) override {
-    const SecretState* state = State(Resolve(ns_, name));
-    return state == nullptr ? nullptr : state->last_good;
+  model::NamedDataPtr Secret(std::string_view name, std::string_view field, Issues& issues) override {
+    const model::DataKey key = Resolve(ns_, name);
+    const SecretState* state = State(key);
+    if (state == nullptr) return nullptr;
+    SayWhatIsWrong(key, *state, field, issues);
+    return state->last_good;
   }
 
   model::NamedDataPtr Artifact(std::string_view name) override {
@@ -219,11 +222,7 @@ class RecordingInputs final : public translator::Inputs {
                      Cat("there is no secret ", quoted, "; the upstream is not served until there is"));
       return "";
     }
-    if (!state->error.empty()) {
-      issues.Warning(
-          field, "BadSecret",
-          Cat("secret ", quoted, ": ", state->error, state->last_good ? "; what it held before stays in force" : ""));
-    }
+    SayWhatIsWrong(key, *state, field, issues);
     snapshot::ResourcePtr resource;
     if (const model::NamedData* data = state->in_force()) {
       resource = make(key, *data);
@@ -232,6 +231,14 @@ class RecordingInputs final : public translator::Inputs {
     if (resource == nullptr) return "";
     secrets_.push_back(resource);
     return resource->ref.name;
+  }
+
+  static void SayWhatIsWrong(const model::DataKey& key, const SecretState& state, std::string_view field,
+                             Issues& issues) {
+    if (state.error.empty()) return;
+    issues.Warning(field, "BadSecret",
+                   Cat("secret ", JsonQuote(ResourceName(key.ns, key.name)), ": ", state.error,
+                       state.last_good ? "; what it held before stays in force" : ""));
   }
 
   const SecretState* State(const model::DataKey& key) {

@@ -64,6 +64,7 @@ bool IsOfTheTable(const snapshot::Resource& resource) {
 std::map<std::string, std::string> Translate(const fs::path& input) {
   World world;
   world.PutSecret(Data("empty", {{"other", "value"}}));
+  world.PutSecret(Data("aws-keys", {{"access_key", "AKIDEXAMPLE"}, {"secret_key", "example"}}));
   world.ApplyText(ReadFile(input));
   EXPECT_TRUE(world.violations().empty());
   std::map<std::string, std::string> files;

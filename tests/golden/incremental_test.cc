@@ -42,6 +42,12 @@ std::string Upstream(Random& random, const std::string& ns, const std::string& n
            random.Of<std::string>({"one", "two", "refused"}) +
            "'}\n  functions: [{name: f0}, {name: f1, spec: {path: /f}}]\n";
   }
+  if (random.OneIn(8)) {
+    return text + "  type: aws\n  spec: {region: " + random.Of<std::string>({"eu-west-1", "us-east-2", "'EU'"}) +
+           ", secretRef: " + random.Of<std::string>({"s0", "s1", "missing"}) +
+           "}\n  functions: [{name: f0}, {name: f1, " +
+           random.Of<std::string>({"spec: {payload: alb}", "spec: {payload: none}", "spec: {async: true}"}) + "}]\n";
+  }
   text += "  type: static\n  spec:\n    hosts: [{addr: " + random.Of<std::string>({"10.0.0.1", "10.0.0.2", "a.test"}) +
           ", port: 80}]\n";
   if (random.OneIn(4)) text += "    http2: true\n";
@@ -136,7 +142,7 @@ std::string Role(Random& random, const std::string& ns, const std::string& name)
 model::NamedDataPtr Secret(Random& random, const std::string& name) {
   const KeyPair& one = PairFor("one.test");
   const KeyPair& two = PairFor("two.test");
-  switch (random.Below(6)) {
+  switch (random.Below(8)) {
     case 0:
       return Data(name, {{"tls.crt", one.certificate}, {"tls.key", one.key}, {"ca.crt", one.certificate}});
     case 1:
@@ -145,6 +151,10 @@ model::NamedDataPtr Secret(Random& random, const std::string& name) {
       return Data(name, {{"tls.crt", one.certificate}, {"tls.key", two.key}});
     case 3:
       return Data(name, {{"ca.crt", two.certificate}});
+    case 5:
+      return Data(name, {{"access_key", "AKID"}, {"secret_key", random.Of<std::string>({"one", "two"})}});
+    case 6:
+      return Data(name, {{"access_key", "AKID"}, {"secret_key", "a b"}});
     case 4:
       return Data(name, {{"tls.crt", "garbage"}, {"tls.key", two.key}, {"ca.crt", "garbage"}});
     default:

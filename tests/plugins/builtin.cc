@@ -1,6 +1,7 @@
 // The list of plugins of build/tests/programs/gloo_unchecked.
 #include "plugins/builtin.h"
 
+#include "plugins/aws/aws.h"
 #include "plugins/azure/azure.h"
 #include "plugins/google/google.h"
 #include "plugins/grpc/grpc.h"
@@ -35,6 +36,7 @@ void AddBuiltins(translator::Registry& registry) {
   AddStatic(registry);
   AddRest(registry);
   AddPresets(registry);
+  AddAws(registry);
   AddAzure(registry);
   AddGoogle(registry);
   AddGrpc(registry);

@@ -99,7 +99,7 @@ std::map<std::string, std::string> Keys(const v1::UpstreamSpec& upstream, const 
                    Cat("names no secret; ", kEffect, "; name one, or write authLevel: anonymous"));
     return keys;
   }
-  const model::NamedDataPtr secret = inputs.Secret(spec.secret_ref());
+  const model::NamedDataPtr secret = inputs.Secret(spec.secret_ref(), "secretRef", issues);
   if (secret == nullptr) {
     issues.Warning("secretRef", "SecretNotFound",
                    Cat("there is no secret ", JsonQuote(spec.secret_ref()), " that is good; ", kEffect));
