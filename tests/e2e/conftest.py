@@ -117,6 +117,15 @@ def framework(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def aws(tmp_path_factory):
+    """AWS Lambda, IAM and STS on one port (harness/aws.py)."""
+    from harness.aws import Aws
+    server = Aws(tmp_path_factory.mktemp("aws"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
 def echo():
     """One backend for a module: it answers with the request that it got."""
     backend = Backend("echo")
