@@ -131,24 +131,41 @@ class MessageCompiler {
     bool from_authority = extractor.from == Extractor::From::kAuthority;
     std::string_view key = compiled.key;
     if (key.starts_with(':')) key.remove_prefix(1);
-    if (is_response_ && extractor.from != Extractor::From::kHeader) {
-      Fail(field + ".from", "a response has headers only");
+    const bool from_body = extractor.from == Extractor::From::kBody || extractor.from == Extractor::From::kPointer;
+    if (is_response_ && extractor.from != Extractor::From::kHeader && !from_body) {
+      Fail(field + ".from", "a response has headers and a body only");
       return;
     }
-    if (!from_path && !from_authority) {
+    if (extractor.from == Extractor::From::kHeader || extractor.from == Extractor::From::kQuery) {
       if (key.empty()) return Fail(field + ".key", "is missing");
       if (extractor.from == Extractor::From::kHeader && !IsHeaderName(key)) {
         return Fail(field + ".key", Quoted(extractor.key) + " is not the name of a header");
       }
     }
-    if (from_path && extractor.pattern.find('?') != std::string::npos) {
-      return Fail(field + ".pattern", "the path has no query here; use `query`");
+    if (extractor.from == Extractor::From::kPointer && !ReadPointer(extractor.key, &compiled.steps)) {
+      return Fail(field + ".key", Quoted(extractor.key) + " is no JSON Pointer; they are as /user/name");
     }
-    std::string error;
-    if (!Pattern::Compile(extractor.pattern, &compiled.pattern, &error)) return Fail(field + ".pattern", error);
-    std::vector<std::string> names = compiled.pattern.names();
-    compiled.whole = names.empty();
-    if (compiled.whole) names.emplace_back(from_path ? "path" : from_authority ? "authority" : key);
+    message_->needs_body_ = message_->needs_body_ || from_body;
+    std::vector<std::string> names;
+    if (!extractor.regex.empty()) {
+      if (!CompileRegex(extractor, field, &compiled, &names)) return;
+    } else {
+      if (from_path && extractor.pattern.find('?') != std::string::npos) {
+        return Fail(field + ".pattern", "the path has no query here; use `query`");
+      }
+      std::string error;
+      if (!Pattern::Compile(extractor.pattern, &compiled.pattern, &error)) return Fail(field + ".pattern", error);
+      names = compiled.pattern.names();
+      compiled.whole = names.empty();
+      if (compiled.whole) {
+        if (!extractor.name.empty()) key = extractor.name;
+        if (from_body && extractor.name.empty()) return Fail(field + ".name", "is missing");
+        names.emplace_back(!extractor.name.empty() ? key : from_path ? "path" : from_authority ? "authority" : key);
+      }
+    }
+    if (!extractor.name.empty() && !IsParameterName(extractor.name)) {
+      return Fail(field + ".name", Quoted(extractor.name) + " must be letters, digits, \"-\", \"_\" and single dots");
+    }
     for (std::string& name : names) {
       for (const Parameter& other : message_->parameters_) {
         if (other.name == name) return Fail(field + ".pattern", "the parameter " + Quoted(name) + " is there already");
@@ -161,6 +178,41 @@ class MessageCompiler {
       message_->parameters_.push_back({std::move(name), from_path, false});
     }
     message_->extractors_.push_back(std::move(compiled));
+  }
+
+  // Names of parameters are those of the groups.
+  bool CompileRegex(const Extractor& extractor, const std::string& field, CompiledExtractor* compiled,
+                    std::vector<std::string>* names) {
+    std::string error;
+    const auto fails = [&](std::string_view part, std::string message) {
+      Fail(field + std::string(part), std::move(message));
+      return false;
+    };
+    if (!extractor.pattern.empty()) return fails(".pattern", "there is a regular expression too");
+    if (!Regex::Compile(extractor.regex, &compiled->regex.emplace(), &error)) {
+      return fails(".regex", Quoted(extractor.regex) + " is no regular expression: " + error);
+    }
+    const std::vector<std::string>& groups = compiled->regex->groups();
+    for (size_t i = 0; i < groups.size(); ++i) {
+      if (groups[i].empty()) continue;
+      names->push_back(groups[i]);
+      compiled->groups.push_back(i + 1);
+    }
+    if (!names->empty()) {
+      return extractor.name.empty() || fails(".name", "has no effect: the groups of the regular expression have names");
+    }
+    if (extractor.name.empty()) {
+      return fails(".name", "is missing: the regular expression has no group with a name, (?P<name>...)");
+    }
+    names->push_back(extractor.name);
+    compiled->groups.push_back(groups.empty() ? 0 : 1);
+    return true;
+  }
+
+  static bool IsParameterName(std::string_view name) {
+    std::vector<std::string_view> parts;
+    return SplitPath(name, &parts) &&
+           std::all_of(name.begin(), name.end(), [](char c) { return IsAlnum(c) || c == '-' || c == '.' || c == '_'; });
   }
 
   // The variables that a request has unasked, where a template may name them.

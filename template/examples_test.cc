@@ -104,6 +104,20 @@ TransformationConfig MakeConfig(const YAML::Node& function) {
     for (const auto& [name, pattern] : Pairs(parameters["query"])) {
       request.extractors.push_back({From::kQuery, name, pattern});
     }
+    for (const YAML::Node& one : parameters["extract"]) {
+      Extractor extractor;
+      for (const auto& [key, from] : {std::pair("header", From::kHeader), std::pair("query", From::kQuery),
+                                      std::pair("path", From::kPath), std::pair("authority", From::kAuthority),
+                                      std::pair("body", From::kBody), std::pair("jsonPointer", From::kPointer)}) {
+        if (!one[key]) continue;
+        extractor.from = from;
+        const bool has_key = from == From::kHeader || from == From::kQuery || from == From::kPointer;
+        if (has_key) extractor.key = one[key].as<std::string>();
+      }
+      extractor.regex = one["regex"].as<std::string>("");
+      extractor.name = one["name"].as<std::string>("");
+      request.extractors.push_back(std::move(extractor));
+    }
     config.request = request;
   }
   if (YAML::Node node = function["response"]) {

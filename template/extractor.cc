@@ -96,8 +96,44 @@ std::optional<std::string_view> QueryParameter(std::string_view path, std::strin
   return std::nullopt;
 }
 
+bool ReadPointer(std::string_view pointer, std::vector<std::string>* steps) {
+  if (!pointer.empty() && pointer[0] != '/') return false;
+  while (!pointer.empty()) {
+    pointer.remove_prefix(1);
+    const std::string_view step = pointer.substr(0, pointer.find('/'));
+    pointer.remove_prefix(step.size());
+    std::string& out = steps->emplace_back();
+    for (size_t i = 0; i < step.size(); ++i) {
+      if (step[i] != '~') {
+        out += step[i];
+      } else if (++i < step.size() && (step[i] == '0' || step[i] == '1')) {
+        out += step[i] == '0' ? '~' : '/';
+      } else {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+void ExtractFrom(const CompiledExtractor& extractor, const Value& value, Value* values) {
+  Value* const out = values + extractor.first_parameter;
+  if (extractor.whole) {
+    *out = value;
+    return;
+  }
+  std::string_view captures[kMaxMarkers + 1];
+  const size_t count = extractor.regex.has_value() ? extractor.groups.size() : extractor.pattern.names().size();
+  const bool is_text = value.is_string() || value.type == Type::kNumber;
+  const bool matches = is_text && (extractor.regex.has_value() ? extractor.regex->Find(value.view(), captures)
+                                                               : extractor.pattern.Match(value.view(), captures));
+  for (size_t i = 0; i < count; ++i) {
+    const std::string_view found = captures[extractor.regex.has_value() ? extractor.groups[i] : i];
+    out[i] = matches && found.data() != nullptr ? Value::String(found) : Value::Missing();
+  }
+}
+
 void Extract(std::span<const CompiledExtractor> extractors, const HeaderSource& headers, Arena* arena, Value* values) {
-  std::string_view captures[kMaxMarkers];
   for (const CompiledExtractor& extractor : extractors) {
     std::optional<std::string_view> found;
     switch (extractor.from) {
@@ -115,16 +151,11 @@ void Extract(std::span<const CompiledExtractor> extractors, const HeaderSource& 
         found = headers.Get(":path");
         if (found.has_value()) found = QueryParameter(*found, extractor.key, arena);
         break;
+      case Extractor::From::kBody:
+      case Extractor::From::kPointer:
+        continue;
     }
-    if (extractor.whole) {
-      values[extractor.first_parameter] = found.has_value() ? Value::String(*found) : Value::Missing();
-      continue;
-    }
-    size_t count = extractor.pattern.names().size();
-    bool matches = found.has_value() && extractor.pattern.Match(*found, captures);
-    for (size_t i = 0; i < count; ++i) {
-      values[extractor.first_parameter + i] = matches ? Value::String(captures[i]) : Value::Missing();
-    }
+    ExtractFrom(extractor, found.has_value() ? Value::String(*found) : Value::Missing(), values);
   }
 }
 

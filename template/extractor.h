@@ -1,12 +1,14 @@
 // Extractors: patterns with {name} markers, compiled and matched. Internal to this folder.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "template/arena.h"
+#include "template/regex.h"
 #include "template/transformation.h"
 #include "template/value.h"
 
@@ -40,11 +42,22 @@ struct CompiledExtractor {
   std::string key;
   Pattern pattern;
   bool whole = false;  // no markers: the value itself is the one parameter
+  // In place of the pattern; `groups[i]` is the one of the parameter first_parameter + i, 0 for all that matches.
+  std::optional<Regex> regex;
+  std::vector<size_t> groups;
+  std::vector<std::string> steps;  // of kPointer
   size_t first_parameter = 0;
 };
 
 // Fills values[first_parameter...] of each extractor; missing where it does not match.
+// Those of the body are left out.
 void Extract(std::span<const CompiledExtractor> extractors, const HeaderSource& headers, Arena* arena, Value* values);
+
+// Likewise one extractor, of a value.
+void ExtractFrom(const CompiledExtractor& extractor, const Value& value, Value* values);
+
+// The steps of a JSON Pointer. False where it is none.
+bool ReadPointer(std::string_view pointer, std::vector<std::string>* steps);
 
 // The first query parameter `name` of a path, decoded: a view into the path or the arena.
 std::optional<std::string_view> QueryParameter(std::string_view path, std::string_view name, Arena* arena);

@@ -54,12 +54,28 @@ BodyFormat FormatOf(std::string_view content_type) {
   return BodyFormat::kOther;
 }
 
-const Value* MessageContext::Parameters() const {
+const Value* MessageContext::Parameters() {
   if (parameter_values_ == nullptr) {
     parameter_values_ = arena_->New<Value>(parameters_.size());
     Extract(extractors_, headers_, arena_, parameter_values_);
+    ExtractFromBody();
   }
   return parameter_values_;
+}
+
+void MessageContext::ExtractFromBody() {
+  for (const CompiledExtractor& extractor : extractors_) {
+    if (extractor.from == Extractor::From::kBody) {
+      const bool legible = IsIdentityEncoding(headers_.Get("content-encoding").value_or(""));
+      ExtractFrom(extractor, legible ? Value::String(body_) : Value::Missing(), parameter_values_);
+    } else if (extractor.from == Extractor::From::kPointer) {
+      const Value* at = Data() ? &data_ : nullptr;
+      for (const std::string& step : extractor.steps) {
+        if (at != nullptr) at = FindStep(*at, step);
+      }
+      ExtractFrom(extractor, at == nullptr ? Value::Missing() : *at, parameter_values_);
+    }
+  }
 }
 
 bool MessageContext::TooLarge() {
@@ -248,11 +264,12 @@ std::string MessageContext::MissingReason(const VariablePath& path) const {
   return "a body of type \"" + std::string(MediaType(type).substr(0, 60)) + "\" has no fields";
 }
 
-std::optional<std::string_view> MessageContext::Extraction(std::string_view name) const {
+std::optional<std::string_view> MessageContext::Extraction(std::string_view name) {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     if (parameters_[i].name != name) continue;
     const Value& value = Parameters()[i];
-    if (value.missing()) return std::nullopt;
+    // Of a body an extractor may take more than a text.
+    if (!value.is_string() && value.type != Type::kNumber) return std::nullopt;
     return value.view();
   }
   return std::nullopt;

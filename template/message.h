@@ -44,7 +44,7 @@ class MessageContext : public Context {
   std::optional<std::string_view> RequestHeader(std::string_view name) const override {
     return request_headers_ == nullptr ? std::nullopt : request_headers_->Get(name);
   }
-  std::optional<std::string_view> Extraction(std::string_view name) const override;
+  std::optional<std::string_view> Extraction(std::string_view name) override;
 
   // After Root(): whether the body, if there is one, is an object.
   bool DataIsObject() const { return data_.is_object(); }
@@ -52,7 +52,9 @@ class MessageContext : public Context {
  private:
   enum class State { kUnread, kRead, kFailed };
 
-  const Value* Parameters() const;
+  const Value* Parameters();
+  // What the extractors of the body take; missing where it cannot be read.
+  void ExtractFromBody();
   // The fields of the body alone.
   bool Data();
   bool ReadJsonBody();

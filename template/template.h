@@ -96,7 +96,7 @@ class Context {
   virtual std::string_view Body() const { return {}; }
   virtual std::optional<std::string_view> Header(std::string_view) const { return std::nullopt; }
   virtual std::optional<std::string_view> RequestHeader(std::string_view) const { return std::nullopt; }
-  virtual std::optional<std::string_view> Extraction(std::string_view) const { return std::nullopt; }
+  virtual std::optional<std::string_view> Extraction(std::string_view) { return std::nullopt; }
 };
 
 // Data that is there already.

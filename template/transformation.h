@@ -20,11 +20,18 @@ namespace gloo::tmpl {
 // string), `method`, `authority` and `scheme` are there unasked, as variables only: they are no part of context() and
 // of a merged body.
 struct Extractor {
-  enum class From { kPath, kAuthority, kHeader, kQuery };  // kPath: without the query string
+  // kPath: without the query string. kBody: its text; kPointer: a value in a JSON or form body.
+  enum class From { kPath, kAuthority, kHeader, kQuery, kBody, kPointer };
   From from = From::kPath;
-  // Lower-case header name or query parameter.
+  // Lower-case header name, query parameter, or JSON Pointer (RFC 6901).
   std::string key;
   std::string pattern;
+  // In place of a pattern a regular expression of RE2 that finds a part of the value: its groups (?P<name>...) are
+  // parameters, missing where it finds nothing. Without named groups its first group, or all that it matches, is
+  // `name`.
+  std::string regex = {};
+  // Of the one parameter that there is without a pattern and without named groups; by default as told above.
+  std::string name = {};
   bool operator==(const Extractor&) const = default;
 };
 

@@ -13,10 +13,10 @@ constexpr std::string_view kConfigFields[] = {"request", "response", "max_body_b
 constexpr std::string_view kMessageFields[] = {"extractors",   "method",         "path",    "query",
                                                "headers",      "remove_headers", "body",    "merge_extractors_to_body",
                                                "input_schema", "append_headers", "metadata"};
-constexpr std::string_view kExtractorFields[] = {"from", "key", "pattern"};
+constexpr std::string_view kExtractorFields[] = {"from", "key", "pattern", "regex", "name"};
 constexpr std::string_view kNamedFields[] = {"name", "value"};
 constexpr std::string_view kOnErrors[] = {"fail", "pass", "default"};
-constexpr std::string_view kFroms[] = {"path", "authority", "header", "query"};
+constexpr std::string_view kFroms[] = {"path", "authority", "header", "query", "body", "pointer"};
 
 class Writer {
  public:
@@ -87,6 +87,8 @@ class Writer {
         Member("from", kFroms[static_cast<size_t>(extractor.from)]);
         if (!extractor.key.empty()) Member("key", extractor.key);
         Member("pattern", extractor.pattern);
+        if (!extractor.regex.empty()) Member("regex", extractor.regex);
+        if (!extractor.name.empty()) Member("name", extractor.name);
         Close('}');
       }
       Close(']');
@@ -228,7 +230,8 @@ class Reader {
     if (!Object(value, what, what + ".", kExtractorFields)) return false;
     std::string from;
     if (!Text(value, "from", what + ".", &from) || !Text(value, "key", what + ".", &extractor->key) ||
-        !Text(value, "pattern", what + ".", &extractor->pattern)) {
+        !Text(value, "pattern", what + ".", &extractor->pattern) ||
+        !Text(value, "regex", what + ".", &extractor->regex) || !Text(value, "name", what + ".", &extractor->name)) {
       return false;
     }
     for (size_t i = 0; i < std::size(kFroms); ++i) {
@@ -236,7 +239,8 @@ class Reader {
       extractor->from = static_cast<Extractor::From>(i);
       return true;
     }
-    return Fail(what + ".from must be \"path\", \"authority\", \"header\" or \"query\", got \"" + from + "\"");
+    return Fail(what + ".from must be \"path\", \"authority\", \"header\", \"query\", \"body\" or \"pointer\", got \"" +
+                from + "\"");
   }
 
   bool Message(const Value& value, const std::string& what, MessageTemplates* message) {

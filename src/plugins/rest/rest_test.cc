@@ -253,6 +253,33 @@ TEST(RestTest, TheInputIsCheckedWhereTheRouteSaysSo) {
       ElementsAre("error: input: /pattern: regular expressions are not checked here; leave it out (BadSchema)"));
 }
 
+TEST(RestTest, ParametersByRegularExpressionsAndFromTheBody) {
+  Called out =
+      Call("path: '/a/{{ token }}/{{ city }}'",
+           "parameters { extract { header: 'Authorization' regex: '^Bearer (?P<token>.+)$' } "
+           "extract { json_pointer: '/user/city' name: 'city' } extract { header: 'authorization' name: 'all' } } "
+           "response_template { body: '{{ code }}' } response_parameters { extract { body: true regex: "
+           "'code=([0-9]+)' name: 'code' } }");
+  EXPECT_THAT(out.issues, IsEmpty());
+  const tmpl::TransformationConfig config = ConfigOf(out.filters);
+  using From = tmpl::Extractor::From;
+  EXPECT_THAT(config.request->extractors,
+              ElementsAre(tmpl::Extractor{From::kHeader, "authorization", "", "^Bearer (?P<token>.+)$", ""},
+                          tmpl::Extractor{From::kPointer, "/user/city", "", "", "city"},
+                          tmpl::Extractor{From::kHeader, "authorization", "", "", "all"}));
+  EXPECT_THAT(config.response->extractors, ElementsAre(tmpl::Extractor{From::kBody, "", "", "code=([0-9]+)", "code"}));
+  EXPECT_THAT(
+      Call("path: '/a'",
+           "parameters { extract { name: 'x' } extract { path: false name: 'y' } extract { query: 'q' "
+           "regex: '(' } }")
+          .issues,
+      ElementsAre(HasSubstr("error: spec.routes[0].extensions.parameters.extract[0]: does not say where: write one of"),
+                  HasSubstr("extensions.parameters.extract[1]: does not say where"),
+                  HasSubstr("extensions.parameters.extract[2]: \"(\" is no regular expression")));
+  EXPECT_THAT(Check("path: '/a' parameters { extract { body: true } }"),
+              ElementsAre(HasSubstr("error: parameters.extract[0]: is missing")));
+}
+
 TEST(RestTest, WhatBecomesOfFailures) {
   EXPECT_EQ(ConfigOf(Call("path: '/a' on_error: 'pass'", "").filters).on_error, tmpl::OnError::kPass);
   EXPECT_EQ(ConfigOf(Call("path: '/a' on_error: 'pass'", "on_error: 'default'").filters).on_error,
