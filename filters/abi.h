@@ -57,6 +57,10 @@ using ModuleFilterConfigPtr = const void*;  // ours until on_http_filter_config_
 using ModuleRouteConfigPtr = const void*;   // ours until on_http_filter_per_route_config_destroy
 using ModuleFilterPtr = const void*;        // ours until on_http_filter_destroy
 using ModuleEarlyConfigPtr = const void*;   // ours until on_early_header_mutation_config_destroy
+using EnvoyBridgePtr = void*;               // lives until on_upstream_http_tcp_bridge_destroy
+using EnvoyBridgeConfigPtr = void*;         // lives as long as the module's config does
+using ModuleBridgeConfigPtr = const void*;  // ours until on_upstream_http_tcp_bridge_config_destroy
+using ModuleBridgePtr = const void*;        // ours until on_upstream_http_tcp_bridge_destroy
 
 enum class LogLevel : int { kTrace, kDebug, kInfo, kWarn, kError };
 enum class MetricsResult : int { kSuccess, kMetricNotFound, kInvalidLabels, kFrozen };
@@ -134,6 +138,28 @@ bool envoy_dynamic_module_callback_early_header_mutation_get_header_value(abi::E
 // Replaces all values.
 bool envoy_dynamic_module_callback_early_header_mutation_set_header(abi::EnvoyEarlyContextPtr context,
                                                                     abi::ModuleBuffer key, abi::ModuleBuffer value);
+
+// The bridge from HTTP requests to a TCP connection. All request headers, from encode_headers on.
+size_t envoy_dynamic_module_callback_upstream_http_tcp_bridge_get_request_headers_size(abi::EnvoyBridgePtr bridge);
+bool envoy_dynamic_module_callback_upstream_http_tcp_bridge_get_request_headers(abi::EnvoyBridgePtr bridge,
+                                                                                abi::EnvoyHttpHeader* headers);
+// What encode_data was called for (request) and on_upstream_data (response); `chunks` has room for as many as
+// chunks_size says, `count` gets how many there are.
+size_t envoy_dynamic_module_callback_upstream_http_tcp_bridge_get_request_buffer_chunks_size(abi::EnvoyBridgePtr);
+void envoy_dynamic_module_callback_upstream_http_tcp_bridge_get_request_buffer(abi::EnvoyBridgePtr bridge,
+                                                                               abi::EnvoyBuffer* chunks, size_t* count);
+size_t envoy_dynamic_module_callback_upstream_http_tcp_bridge_get_response_buffer_chunks_size(abi::EnvoyBridgePtr);
+void envoy_dynamic_module_callback_upstream_http_tcp_bridge_get_response_buffer(abi::EnvoyBridgePtr bridge,
+                                                                                abi::EnvoyBuffer* chunks,
+                                                                                size_t* count);
+// With the end of stream our side of the connection is closed; the server's end then comes as on_upstream_data.
+void envoy_dynamic_module_callback_upstream_http_tcp_bridge_send_upstream_data(abi::EnvoyBridgePtr bridge,
+                                                                               abi::ModuleBuffer data,
+                                                                               bool end_of_stream);
+// The whole response. May call on_upstream_http_tcp_bridge_destroy before it returns.
+void envoy_dynamic_module_callback_upstream_http_tcp_bridge_send_response(abi::EnvoyBridgePtr bridge, uint32_t status,
+                                                                          abi::ModuleHttpHeader* headers,
+                                                                          size_t header_count, abi::ModuleBuffer body);
 }  // extern "C"
 
 }  // namespace gloo::filters

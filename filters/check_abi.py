@@ -14,7 +14,7 @@ import sys
 CALLBACK = "envoy_dynamic_module_callback_"
 HOOK = "envoy_dynamic_module_on_"
 # The extension points that the module implements; Envoy demands every hook of a point that is used.
-HOOK_GROUPS = ("program_init", "http_filter_", "early_header_mutation_")
+HOOK_GROUPS = ("program_init", "http_filter_", "early_header_mutation_", "upstream_http_tcp_bridge_")
 LIBRARIES = re.compile(r"lib(c|m|dl|rt|pthread)\.so\.\d+|ld-linux[-\w]*\.so\.\d+")
 
 

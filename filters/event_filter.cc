@@ -127,7 +127,7 @@ TrailersStatus EventFilter::OnRequestTrailers() {
   return TrailersStatus::kContinue;
 }
 
-void EventFilter::OnLocalReply() {
+void EventFilter::OnLocalReply(std::string_view) {
   holds_ = false;
   std::string().swap(body_);
 }
@@ -148,7 +148,7 @@ bool EventFilter::Route() {
 
 void EventFilter::Fail(uint32_t status, const std::string& text, std::string_view details) {
   Count(envoy_, config_->refused, ModeName(mode_));
-  OnLocalReply();
+  OnLocalReply({});
   envoy_dynamic_module_callback_http_send_response(envoy_, status, nullptr, 0, text, details);
 }
 

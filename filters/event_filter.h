@@ -42,7 +42,7 @@ class EventFilter : public StreamFilter {
   abi::HeadersStatus OnRequestHeaders(bool end_of_stream) override;
   abi::BodyStatus OnRequestBody(bool end_of_stream) override;
   abi::TrailersStatus OnRequestTrailers() override;
-  void OnLocalReply() override;
+  void OnLocalReply(std::string_view details) override;
 
  private:
   abi::HeadersStatus CheckHeaders(const Headers& headers);

@@ -90,8 +90,8 @@ void FakeStream::Destroy() {
   if (module != nullptr) envoy_dynamic_module_on_http_filter_destroy(std::exchange(module, nullptr));
 }
 
-void FakeStream::LocalReply(uint32_t status) {
-  envoy_dynamic_module_on_http_filter_local_reply(this, module, status, EnvoyText("details"), false);
+void FakeStream::LocalReply(uint32_t status, std::string_view details) {
+  envoy_dynamic_module_on_http_filter_local_reply(this, module, status, EnvoyText(details), false);
   // Envoy runs its own answer through the encoder filters.
   if (!response.headers_gone) {
     response = {};

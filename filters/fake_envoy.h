@@ -82,7 +82,7 @@ class FakeStream {
   void Request(HeaderList headers, const std::vector<std::string>& chunks = {}, bool trailers = false);
   void Response(HeaderList headers, const std::vector<std::string>& chunks = {}, bool trailers = false);
   // Envoy answers by itself.
-  void LocalReply(uint32_t status);
+  void LocalReply(uint32_t status, std::string_view details = "details");
   // The client goes away.
   void Destroy();
 

@@ -7,6 +7,7 @@
 #include "filters/domain_table.h"
 #include "filters/event_filter.h"
 #include "filters/lambda_filter.h"
+#include "filters/nats_bridge.h"
 #include "filters/scope_key.h"
 #include "filters/transformation_filter.h"
 
@@ -18,6 +19,7 @@ constexpr std::string_view kDomainsName = "gloo.domains";
 constexpr std::string_view kEventsName = "gloo.events";
 constexpr std::string_view kLambdaName = "gloo.lambda";
 constexpr std::string_view kTransformationName = "gloo.transformation";
+constexpr std::string_view kNatsName = "gloo.nats";
 
 void LogError(std::string_view what, std::string_view error) {
   std::string text(what);
@@ -31,6 +33,7 @@ struct FilterConfig {
   std::unique_ptr<EventFilterConfig> events;
   std::unique_ptr<LambdaFilterConfig> lambda;
   std::unique_ptr<TransformationFilterConfig> transformation;
+  bool nats_connection = false;
 };
 
 // Streams of gloo.domains have no state: all of them are this object.
@@ -40,6 +43,8 @@ StreamFilter* Filter(abi::ModuleFilterPtr filter) {
   if (filter == &kNoFilter) return nullptr;
   return static_cast<StreamFilter*>(const_cast<void*>(filter));
 }
+
+NatsBridge* Bridge(abi::ModuleBridgePtr bridge) { return static_cast<NatsBridge*>(const_cast<void*>(bridge)); }
 
 std::unique_ptr<FilterConfig> MakeFilterConfig(abi::EnvoyFilterConfigPtr envoy, std::string_view name,
                                                std::string_view config) {
@@ -67,7 +72,11 @@ std::unique_ptr<FilterConfig> MakeFilterConfig(abi::EnvoyFilterConfigPtr envoy, 
     result->transformation = TransformationFilterConfig::Make(envoy);
     return result;
   }
-  LogError(name, "unknown filter; this module has gloo.domains, gloo.events, gloo.lambda and gloo.transformation");
+  if (name == kNatsName) {
+    result->nats_connection = true;
+    return result;
+  }
+  LogError(name, "unknown filter; this module has gloo.domains, gloo.events, gloo.lambda, gloo.nats and gloo.transformation");
   return nullptr;
 }
 
@@ -147,6 +156,7 @@ abi::ModuleFilterPtr envoy_dynamic_module_on_http_filter_new(abi::ModuleFilterCo
   if (filter->transformation != nullptr) {
     stream = std::make_unique<TransformationFilter>(filter->transformation.get(), envoy);
   }
+  if (filter->nats_connection) stream = std::make_unique<NatsConnectionFilter>();
   if (stream == nullptr) return &kNoFilter;
   return stream.release();
 }
@@ -191,9 +201,55 @@ abi::TrailersStatus envoy_dynamic_module_on_http_filter_response_trailers(abi::E
 }
 
 abi::LocalReplyStatus envoy_dynamic_module_on_http_filter_local_reply(abi::EnvoyFilterPtr, abi::ModuleFilterPtr filter,
-                                                                      uint32_t, abi::EnvoyBuffer, bool) {
-  if (StreamFilter* const stream = Filter(filter); stream != nullptr) stream->OnLocalReply();
+                                                                      uint32_t, abi::EnvoyBuffer details, bool) {
+  if (StreamFilter* const stream = Filter(filter); stream != nullptr) stream->OnLocalReply(details.view());
   return abi::LocalReplyStatus::kContinue;
+}
+
+// ---- bridge from HTTP to TCP
+
+abi::ModuleBridgeConfigPtr envoy_dynamic_module_on_upstream_http_tcp_bridge_config_new(abi::EnvoyBridgeConfigPtr,
+                                                                                       abi::EnvoyBuffer name,
+                                                                                       abi::EnvoyBuffer config) {
+  if (name.view() != kNatsName) {
+    LogError(name.view(), "unknown bridge; this module has gloo.nats");
+    return nullptr;
+  }
+  std::string error;
+  std::unique_ptr<NatsBridgeConfig> nats = NatsBridgeConfig::Parse(config.view(), &error);
+  if (nats == nullptr) LogError(kNatsName, error);
+  return nats.release();
+}
+
+void envoy_dynamic_module_on_upstream_http_tcp_bridge_config_destroy(abi::ModuleBridgeConfigPtr config) {
+  delete static_cast<const NatsBridgeConfig*>(config);
+}
+
+abi::ModuleBridgePtr envoy_dynamic_module_on_upstream_http_tcp_bridge_new(abi::ModuleBridgeConfigPtr config,
+                                                                          abi::EnvoyBridgePtr envoy) {
+  return std::make_unique<NatsBridge>(static_cast<const NatsBridgeConfig*>(config), envoy).release();
+}
+
+void envoy_dynamic_module_on_upstream_http_tcp_bridge_destroy(abi::ModuleBridgePtr bridge) { delete Bridge(bridge); }
+
+void envoy_dynamic_module_on_upstream_http_tcp_bridge_encode_headers(abi::EnvoyBridgePtr, abi::ModuleBridgePtr bridge,
+                                                                     bool end_of_stream) {
+  Bridge(bridge)->OnRequestHeaders(end_of_stream);
+}
+
+void envoy_dynamic_module_on_upstream_http_tcp_bridge_encode_data(abi::EnvoyBridgePtr, abi::ModuleBridgePtr bridge,
+                                                                  bool end_of_stream) {
+  Bridge(bridge)->OnRequestBody(end_of_stream);
+}
+
+void envoy_dynamic_module_on_upstream_http_tcp_bridge_encode_trailers(abi::EnvoyBridgePtr,
+                                                                      abi::ModuleBridgePtr bridge) {
+  Bridge(bridge)->OnRequestTrailers();
+}
+
+void envoy_dynamic_module_on_upstream_http_tcp_bridge_on_upstream_data(abi::EnvoyBridgePtr, abi::ModuleBridgePtr bridge,
+                                                                       bool end_of_stream) {
+  Bridge(bridge)->OnServerData(end_of_stream);
 }
 
 // ---- Hooks that Envoy demands and that never fire for this module, which makes no callouts and schedules nothing, or

@@ -278,7 +278,7 @@ void LambdaFilter::AppendBody(BodyType where) {
   std::string().swap(body_);
 }
 
-void LambdaFilter::OnLocalReply() {
+void LambdaFilter::OnLocalReply(std::string_view) {
   call_.reset();
   request_mode_ = response_mode_ = BodyMode::kPass;
   std::string().swap(body_);
@@ -287,7 +287,7 @@ void LambdaFilter::OnLocalReply() {
 void LambdaFilter::FailTooLarge() {
   Count(envoy_, config_->errors, "too_large");
   const std::string text = tmpl::TooLargeError(call_->max_body_bytes, /*response=*/false);
-  OnLocalReply();
+  OnLocalReply({});
   envoy_dynamic_module_callback_http_send_response(envoy_, 413, nullptr, 0, text,
                                                    std::string_view("gloo_lambda_too_large"));
 }

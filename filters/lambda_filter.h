@@ -45,7 +45,7 @@ class LambdaFilter : public StreamFilter {
   abi::BodyStatus OnResponseBody(bool end_of_stream) override;
   abi::TrailersStatus OnResponseTrailers() override;
   // Somebody answers instead of the function.
-  void OnLocalReply() override;
+  void OnLocalReply(std::string_view details) override;
 
  private:
   // What happens to a body: it streams by; it is collected in body_; what comes is dropped, and body_ comes instead.

@@ -104,7 +104,7 @@ TEST(DomainsFilterTest, RefusesMistakesAndCostsAStreamNothing) {
   FakeFilterConfig unknown("gloo.other", "{}");
   EXPECT_EQ(unknown.module, nullptr);
   EXPECT_EQ(TakeLog(), std::vector<std::string>{"gloo.other: unknown filter; this module has gloo.domains, "
-                                                "gloo.events, gloo.lambda and gloo.transformation"});
+                                                "gloo.events, gloo.lambda, gloo.nats and gloo.transformation"});
 
   FakeFilterConfig domains("gloo.domains", R"({"table":"stream"})");
   FakeStream one(&domains, nullptr);

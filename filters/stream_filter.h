@@ -1,6 +1,8 @@
 // What each HTTP filter of this module is to the hooks: one object a stream, and one a route that configures it.
 #pragma once
 
+#include <string_view>
+
 #include "filters/abi.h"
 
 namespace gloo::filters {
@@ -14,8 +16,8 @@ class StreamFilter {
   virtual abi::HeadersStatus OnResponseHeaders(bool) { return abi::HeadersStatus::kContinue; }
   virtual abi::BodyStatus OnResponseBody(bool) { return abi::BodyStatus::kContinue; }
   virtual abi::TrailersStatus OnResponseTrailers() { return abi::TrailersStatus::kContinue; }
-  // Somebody answers instead of the upstream.
-  virtual void OnLocalReply() {}
+  // Somebody answers instead of the upstream, for a reason in Envoy's words ("response_timeout").
+  virtual void OnLocalReply(std::string_view /*details*/) {}
 };
 
 // Behind a ModuleRouteConfigPtr stands a pointer to this, whatever it is.

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "filters/envoy_body.h"
+#include "filters/scope_key.h"
+#include "template/nats.h"
 
 namespace gloo::filters {
 namespace {
@@ -96,6 +98,7 @@ std::unique_ptr<TransformationFilterConfig> TransformationFilterConfig::Make(abi
   config->responses = DefineCounter(envoy, "gloo.transformation.responses");
   config->request_errors = DefineCounter(envoy, "gloo.transformation.request_errors", "status");
   config->response_errors = DefineCounter(envoy, "gloo.transformation.response_errors", "status");
+  config->nats_calls = DefineCounter(envoy, "gloo.nats.calls", "status");
   config->too_large = DefineCounter(envoy, "gloo.transformation.too_large", "direction");
   return config;
 }
@@ -105,7 +108,13 @@ std::unique_ptr<TransformationRouteConfig> TransformationRouteConfig::Parse(std:
   if (!tmpl::FromJson(json, &config, error)) return nullptr;
   std::vector<tmpl::CompileError> errors;
   std::unique_ptr<tmpl::Transformation> transformation = tmpl::Transformation::Compile(config, &errors);
-  if (transformation != nullptr) return std::make_unique<TransformationRouteConfig>(std::move(transformation));
+  if (transformation != nullptr) {
+    const bool calls_nats =
+        config.request.has_value() &&
+        std::any_of(config.request->headers.begin(), config.request->headers.end(),
+                    [](const auto& header) { return header.first == kCallHeader && tmpl::IsNatsCall(header.second); });
+    return std::make_unique<TransformationRouteConfig>(std::move(transformation), calls_nats);
+  }
   error->clear();
   for (const tmpl::CompileError& e : errors) {
     error->append(error->empty() ? "" : "; ").append(e.field).append(": ").append(e.message);
@@ -124,6 +133,7 @@ HeadersStatus TransformationFilter::OnRequestHeaders(bool end_of_stream) {
   // No header that any client may send passes a function's templates by: a content type decides nothing here.
   if (method == "CONNECT" || !headers.Get("upgrade").value_or("").empty()) return HeadersStatus::kContinue;
   transformation_ = route->transformation();
+  calls_nats_ = route->calls_nats();
   client_head_ = upstream_head_ = method == "HEAD";
   if (transformation_->response_reads_request()) request_headers_ = std::make_unique<HeadersCopy>(headers);
   if (transformation_->has_request()) {
@@ -133,7 +143,14 @@ HeadersStatus TransformationFilter::OnRequestHeaders(bool end_of_stream) {
   return HeadersStatus::kContinue;
 }
 
+void TransformationFilter::OnNatsAnswer() {
+  static constexpr std::string_view kTimeout = "408";
+  if (timed_out_) SetHeader(Direction::kResponse, ":status", kTimeout);
+  Count(envoy_, config_->nats_calls, std::string(Header(Direction::kResponse, ":status").value_or("")));
+}
+
 HeadersStatus TransformationFilter::OnResponseHeaders(bool end_of_stream) {
+  if (calls_nats_) OnNatsAnswer();
   if (transformation_ == nullptr) return HeadersStatus::kContinue;
   if (!transformation_->has_response() && !client_head_ && !upstream_head_) return HeadersStatus::kContinue;
   const std::string status_text(Header(Direction::kResponse, ":status").value_or(""));
@@ -224,7 +241,8 @@ TrailersStatus TransformationFilter::OnTrailers(Direction direction) {
   return TrailersStatus::kContinue;
 }
 
-void TransformationFilter::OnLocalReply() {
+void TransformationFilter::OnLocalReply(std::string_view details) {
+  timed_out_ = details == "response_timeout" || details == "upstream_per_try_timeout";
   transformation_.reset();
   request_mode_ = response_mode_ = BodyMode::kPass;
   std::string().swap(body_);
@@ -338,7 +356,7 @@ void TransformationFilter::Fail(Direction direction, int status, const std::stri
   Count(envoy_, direction == Direction::kRequest ? config_->request_errors : config_->response_errors,
         std::to_string(status));
   // Before the reply, which calls our hooks again and then may end us.
-  OnLocalReply();
+  OnLocalReply({});
   // To a gRPC client Envoy answers in gRPC's form, and without this with status OK, for whatever a module says.
   const std::string_view grpc_status = GrpcStatus(status);
   static constexpr std::string_view kName = "grpc-status";

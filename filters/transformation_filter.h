@@ -24,6 +24,7 @@ struct TransformationFilterConfig {
   Counter request_errors;   // label `status`: what the client was answered
   Counter response_errors;  // likewise
   Counter too_large;        // label `direction`
+  Counter nats_calls;       // label `status`
 };
 
 // The configuration of a route. Streams share the transformation, so the route may go away while they last.
@@ -32,12 +33,16 @@ class TransformationRouteConfig : public RouteConfig {
   // Null on a mistake; `error` names all of them.
   static std::unique_ptr<TransformationRouteConfig> Parse(std::string_view json, std::string* error);
 
-  explicit TransformationRouteConfig(std::shared_ptr<const tmpl::Transformation> transformation)
-      : transformation_(std::move(transformation)) {}
+  explicit TransformationRouteConfig(std::shared_ptr<const tmpl::Transformation> transformation,
+                                     bool calls_nats = false)
+      : transformation_(std::move(transformation)), calls_nats_(calls_nats) {}
   const std::shared_ptr<const tmpl::Transformation>& transformation() const { return transformation_; }
+  // The request is made for a NATS function.
+  bool calls_nats() const { return calls_nats_; }
 
  private:
   std::shared_ptr<const tmpl::Transformation> transformation_;
+  const bool calls_nats_;
 };
 
 // One stream. Envoy may destroy the stream inside the callback that answers it, so after Fail() nothing of this object
@@ -54,7 +59,7 @@ class TransformationFilter : public StreamFilter {
   abi::BodyStatus OnResponseBody(bool end_of_stream) override { return OnBody(Direction::kResponse, end_of_stream); }
   abi::TrailersStatus OnResponseTrailers() override { return OnTrailers(Direction::kResponse); }
   // Somebody answers instead of the upstream: that answer is not ours to transform.
-  void OnLocalReply() override;
+  void OnLocalReply(std::string_view details) override;
 
  private:
   enum class Direction { kRequest, kResponse };
@@ -64,6 +69,8 @@ class TransformationFilter : public StreamFilter {
   enum class End { kHeaders, kBody, kTrailers };
 
   abi::HeadersStatus BeginMessage(Direction direction, const Headers& headers, bool needs_body, bool end_of_stream);
+  // The answer of a NATS function, whoever gives it.
+  void OnNatsAnswer();
   abi::HeadersStatus BodylessResponse(int status, bool end_of_stream);
   abi::BodyStatus OnBody(Direction direction, bool end_of_stream);
   abi::TrailersStatus OnTrailers(Direction direction);
@@ -94,6 +101,8 @@ class TransformationFilter : public StreamFilter {
   const abi::EnvoyFilterPtr envoy_;
   // Null: this stream passes untouched.
   std::shared_ptr<const tmpl::Transformation> transformation_;
+  bool calls_nats_ = false;
+  bool timed_out_ = false;
   BodyMode request_mode_ = BodyMode::kPass;
   BodyMode response_mode_ = BodyMode::kPass;
   // The client sent HEAD, so it gets no body; the upstream got HEAD, so it sends none.

@@ -286,6 +286,38 @@ TEST_F(TransformationTest, AStreamOutlivesItsRoute) {
   EXPECT_EQ(HeaderOf(stream->response.headers, "x"), "y");
 }
 
+TEST(NatsCallTest, ATimeoutIs408AndEachAnswerCounts) {
+  FakeFilterConfig config("gloo.transformation", "");
+  const auto route = [](std::string call) {
+    std::string error;
+    auto parsed = TransformationRouteConfig::Parse(
+        R"({"request": {"headers": [{"name": "x-gloo-nats-subject", "value": "a"}, {"name": "x-gloo-call", "value": ")" +
+            call + R"("}]}})",
+        &error);
+    EXPECT_EQ(error, "");
+    return parsed;
+  };
+  const auto answer = [&config](const TransformationRouteConfig* of, uint32_t status, std::string_view details) {
+    FakeStream stream(&config, of);
+    stream.Request({{":method", "POST"}, {":path", "/"}});
+    stream.LocalReply(status, details);
+    return HeaderOf(stream.response.headers, ":status");
+  };
+  const auto nats = route("nats publish");
+  const auto other = route("hello");
+  EXPECT_EQ(answer(nats.get(), 504, "response_timeout"), "408");
+  EXPECT_EQ(answer(nats.get(), 504, "upstream_per_try_timeout"), "408");
+  EXPECT_EQ(answer(nats.get(), 503, "upstream_reset_before_response_started{connection_termination}"), "503");
+  EXPECT_EQ(answer(other.get(), 504, "response_timeout"), "504");
+  FakeStream stream(&config, nats.get());
+  stream.Request({{":method", "POST"}, {":path", "/"}});
+  stream.Response({{":status", "202"}});
+  EXPECT_EQ(config.counters["gloo.nats.calls status=408"], 2u);
+  EXPECT_EQ(config.counters["gloo.nats.calls status=503"], 1u);
+  EXPECT_EQ(config.counters["gloo.nats.calls status=202"], 1u);
+  EXPECT_EQ(config.counters["gloo.nats.calls status=504"], 0u);
+}
+
 TEST(TransformationConfigTest, CountersThatEnvoyRefusesAreNotCounted) {
   FakeFilterConfig config("gloo.transformation", "", /*refuse_counters=*/true);
   FakeTransformation transformation;

@@ -1,0 +1,485 @@
+#include "filters/nats_bridge.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cctype>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "filters/json.h"
+#include "filters/scope_key.h"
+#include "template/json.h"
+#include "template/transformation.h"
+
+namespace gloo::filters {
+namespace {
+
+constexpr std::string_view kUserHeader = "x-gloo-nats-user";
+constexpr std::string_view kPasswordHeader = "x-gloo-nats-password";
+constexpr std::string_view kTokenHeader = "x-gloo-nats-token";
+
+// These become headers of every message: what the body is, which event it is, which trace it belongs to.
+constexpr std::string_view kForwarded[] = {"content-encoding", "content-type", "traceparent",
+                                           "tracestate",       "x-event-type", "x-request-id"};
+constexpr std::string_view kCloudEvents = "ce-";
+
+// Of a reply, these do not become headers of the response: they are about a connection, or Envoy acts by them.
+constexpr std::string_view kNotReturned[] = {"connection", "content-length",    "host",
+                                             "keep-alive", "proxy-connection",  "te",
+                                             "trailer",    "transfer-encoding", "upgrade"};
+constexpr std::string_view kEnvoys[] = {"x-envoy-", "x-gloo-"};
+
+// An answer of a service that failed, in the convention of NATS micro services.
+constexpr std::string_view kServiceErrorCode = "nats-service-error-code";
+
+// How many requests have passed NatsConnectionFilter on this thread.
+thread_local uint64_t filtered = 0;
+
+template <size_t N>
+bool IsOneOf(const std::string_view (&names)[N], std::string_view name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+std::string Lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
+}
+
+bool ReadNumber(std::string_view text, size_t most, size_t* number) {
+  if (text.empty() || text.size() > 9) return false;
+  *number = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return false;
+    *number = *number * 10 + static_cast<size_t>(c - '0');
+  }
+  return *number <= most;
+}
+
+bool IsErrorStatus(size_t status) { return status >= 400 && status <= 599; }
+
+// The status of a message that the server itself sends where nobody listens.
+constexpr int kNoResponders = 503;
+
+// Nobody else can know it, so nobody else can answer: hexadecimal digits of 128 random bits.
+std::string RandomName() {
+  std::array<unsigned char, 16> bytes{};
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) bytes.fill(0);
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (const unsigned char byte : bytes) {
+    out.push_back(kDigits[byte >> 4]);
+    out.push_back(kDigits[byte & 15]);
+  }
+  return out;
+}
+
+// Connections are used again, and one knows of its earlier subscriptions: none has the name of another.
+std::string NextSubscription() {
+  static std::atomic<uint64_t> last = 0;
+  return std::to_string(last.fetch_add(1, std::memory_order_relaxed) + 1);
+}
+
+std::vector<abi::EnvoyBuffer> RequestChunks(abi::EnvoyBridgePtr envoy) {
+  std::vector<abi::EnvoyBuffer> chunks(
+      envoy_dynamic_module_callback_upstream_http_tcp_bridge_get_request_buffer_chunks_size(envoy));
+  size_t count = 0;
+  if (!chunks.empty()) {
+    envoy_dynamic_module_callback_upstream_http_tcp_bridge_get_request_buffer(envoy, chunks.data(), &count);
+  }
+  chunks.resize(std::min(count, chunks.size()));
+  return chunks;
+}
+
+std::vector<abi::EnvoyBuffer> ResponseChunks(abi::EnvoyBridgePtr envoy) {
+  std::vector<abi::EnvoyBuffer> chunks(
+      envoy_dynamic_module_callback_upstream_http_tcp_bridge_get_response_buffer_chunks_size(envoy));
+  size_t count = 0;
+  if (!chunks.empty()) {
+    envoy_dynamic_module_callback_upstream_http_tcp_bridge_get_response_buffer(envoy, chunks.data(), &count);
+  }
+  chunks.resize(std::min(count, chunks.size()));
+  return chunks;
+}
+
+struct ServerError {
+  std::string_view prefix;  // of the server's words, in lower case
+  // The server closes the connection after it, and answers nothing more.
+  bool closes;
+  int status;
+  std::string_view text;
+};
+
+// The server's own words are not repeated to clients: they name subjects and users.
+constexpr std::string_view kRefused = "the NATS server refuses the upstream's credentials";
+constexpr std::string_view kDemandsTls = "the NATS server demands TLS, which the upstream does not speak";
+constexpr std::string_view kNotUnderstood = "the NATS server does not understand the request";
+constexpr ServerError kServerErrors[] = {
+    {"permissions violation for subscription", false, 502,
+     "the NATS server does not permit the upstream's user to subscribe to its inbox"},
+    {"permissions violation", false, 502,
+     "the NATS server does not permit the upstream's user to publish to the subject"},
+    {"authorization violation", true, 502, kRefused},
+    {"authentication", true, 502, kRefused},
+    {"user authentication", true, 502, kRefused},
+    {"account authentication", true, 502, kRefused},
+    {"maximum payload", true, 413, "the message is larger than the NATS server takes"},
+    {"secure connection", true, 502, kDemandsTls},
+    {"maximum connections", true, 503, "the NATS server has too many connections"},
+    {"maximum account", true, 503, "the NATS server has too many connections"},
+    {"invalid", false, 400, "the NATS server refuses the subject"},
+    {"message headers not supported", true, 502, "the NATS server takes no messages with headers"},
+    {"unknown protocol", true, 502, kNotUnderstood},
+    {"parser error", true, 502, kNotUnderstood},
+};
+constexpr std::string_view kOtherServerError = "the NATS server cannot serve the request now";
+
+// Missing where there is none.
+tmpl::Value Find(const tmpl::Value& object, std::string_view key) {
+  for (uint32_t i = 0; object.is_object() && i < object.size; ++i) {
+    if (object.members[i].key == key) return object.members[i].value;
+  }
+  return tmpl::Value::Missing();
+}
+
+bool DemandsTls(std::string_view info) {
+  tmpl::Arena arena;
+  tmpl::Value value;
+  tmpl::JsonError mistake;
+  if (!tmpl::ReadJson(info, &arena, &value, &mistake)) return false;
+  const tmpl::Value required = Find(value, "tls_required");
+  return required.type == tmpl::Type::kBool && required.flag;
+}
+
+}  // namespace
+
+std::unique_ptr<NatsBridgeConfig> NatsBridgeConfig::Parse(std::string_view json, std::string* error) {
+  Json root;
+  if (!ParseJson(json, &root, error)) return nullptr;
+  const auto text = [&root](std::string_view key) -> std::string {
+    const Json* value = root.Find(key);
+    return value != nullptr && value->kind == Json::Kind::kString ? value->string : std::string();
+  };
+  auto config = std::make_unique<NatsBridgeConfig>();
+  const std::string auth = text("auth");
+  config->inbox = text("inbox");
+  if (auth == "user") {
+    config->auth = Auth::kUser;
+  } else if (auth == "token") {
+    config->auth = Auth::kToken;
+  } else if (auth != "none") {
+    *error = "auth: must be \"none\", \"user\" or \"token\"";
+    return nullptr;
+  }
+  if (!tmpl::NatsSubjectMistake(config->inbox).empty()) {
+    *error = "inbox: " + tmpl::NatsSubjectMistake(config->inbox);
+    return nullptr;
+  }
+  if (!ReadNumber(text("max_payload"), 64 << 20, &config->max_payload) || config->max_payload == 0) {
+    *error = "max_payload: must be a number of bytes from 1 to 67108864, as a string";
+    return nullptr;
+  }
+  const Json* tls = root.Find("tls");
+  if (tls == nullptr || tls->kind != Json::Kind::kBool) {
+    *error = "tls: must be true or false";
+    return nullptr;
+  }
+  config->tls = tls->boolean;
+  if (root.object.size() != 4) {
+    *error = "must have the fields \"auth\", \"inbox\", \"max_payload\" and \"tls\" only";
+    return nullptr;
+  }
+  return config;
+}
+
+// The request's headers, asked for in one call. Good for one hook.
+class NatsBridge::RequestHeaders {
+ public:
+  explicit RequestHeaders(abi::EnvoyBridgePtr envoy)
+      : all_(envoy_dynamic_module_callback_upstream_http_tcp_bridge_get_request_headers_size(envoy)) {
+    if (all_.empty()) return;
+    if (!envoy_dynamic_module_callback_upstream_http_tcp_bridge_get_request_headers(envoy, all_.data())) all_.clear();
+  }
+  const std::vector<abi::EnvoyHttpHeader>& all() const { return all_; }
+  // The first value; empty where there is none.
+  std::string_view Get(std::string_view name) const {
+    for (const abi::EnvoyHttpHeader& header : all_) {
+      if (std::string_view(header.key, header.key_size) == name) return {header.value, header.value_size};
+    }
+    return {};
+  }
+
+ private:
+  std::vector<abi::EnvoyHttpHeader> all_;
+};
+
+abi::HeadersStatus NatsConnectionFilter::OnRequestHeaders(bool) {
+  ++filtered;
+  return abi::HeadersStatus::kContinue;
+}
+
+NatsBridge::NatsBridge(const NatsBridgeConfig* config, abi::EnvoyBridgePtr envoy)
+    : config_(config), envoy_(envoy), filtered_(filtered), parser_(config->max_payload) {}
+
+void NatsBridge::OnRequestHeaders(bool end_of_stream) {
+  const RequestHeaders headers(envoy_);
+  // Whatever becomes of the request: the next one finds the connection used. And at once, for a server closes a new
+  // connection on which nobody speaks.
+  if (filtered == filtered_) Connect(headers);
+  if (Failure failure = ReadCall(headers); failure.status != 0) return Fail(std::move(failure));
+  if (end_of_stream) Publish();
+}
+
+void NatsBridge::Connect(const RequestHeaders& request) {
+  connected_ = true;
+  NatsCredentials credentials;
+  if (config_->auth == NatsBridgeConfig::Auth::kUser) {
+    credentials.user = request.Get(kUserHeader);
+    credentials.password = request.Get(kPasswordHeader);
+  } else if (config_->auth == NatsBridgeConfig::Auth::kToken) {
+    credentials.token = request.Get(kTokenHeader);
+  }
+  std::string out;
+  AppendNatsConnect(credentials, &out);
+  envoy_dynamic_module_callback_upstream_http_tcp_bridge_send_upstream_data(envoy_, out, false);
+}
+
+void NatsBridge::OnRequestBody(bool end_of_stream) {
+  if (state_ != State::kRequest) return;
+  for (const abi::EnvoyBuffer& chunk : RequestChunks(envoy_)) {
+    if (chunk.size > config_->max_payload - headers_.size() - body_.size()) {
+      return Fail({413, tmpl::TooLargeError(config_->max_payload, false)});
+    }
+    body_.append(chunk.view());
+  }
+  if (end_of_stream) Publish();
+}
+
+void NatsBridge::OnRequestTrailers() {
+  if (state_ == State::kRequest) Publish();
+}
+
+NatsBridge::Failure NatsBridge::ReadCall(const RequestHeaders& request) {
+  if (!tmpl::FromText(request.Get(kCallHeader), &call_)) {
+    return {500, "an upstream of type nats is reached through functions only"};
+  }
+  subject_ = request.Get(tmpl::kNatsSubjectHeader);
+  if (std::string mistake = tmpl::NatsSubjectMistake(subject_); !mistake.empty()) {
+    return {400, "bad request: the subject " + mistake};
+  }
+  if (tmpl::IsNatsSystemSubject(subject_) && !call_.system_subject) {
+    return {400, "bad request: the subject belongs to the NATS server"};
+  }
+  if (Failure failure = TakeHeaders(request); failure.status != 0) return failure;
+  const std::string length(request.Get("content-length"));
+  if (headers_.size() >= config_->max_payload ||
+      std::strtoull(length.c_str(), nullptr, 10) > config_->max_payload - headers_.size()) {
+    return {413, tmpl::TooLargeError(config_->max_payload, false)};
+  }
+  return {};
+}
+
+NatsBridge::Failure NatsBridge::TakeHeaders(const RequestHeaders& request) {
+  NatsHeaderList headers;
+  for (size_t i = 0; i < call_.headers.size(); ++i) {
+    const std::string_view value = request.Get(tmpl::NatsValueHeader(i));
+    if (!value.empty()) headers.emplace_back(call_.headers[i], value);
+  }
+  const size_t written = headers.size();
+  for (const abi::EnvoyHttpHeader& header : request.all()) {
+    const std::string_view name(header.key, header.key_size);
+    const bool wanted = IsOneOf(kForwarded, name) || name.starts_with(kCloudEvents) ||
+                        std::find(call_.forward.begin(), call_.forward.end(), name) != call_.forward.end();
+    if (!wanted) continue;
+    // What the function writes takes the place of what the client sent.
+    const bool overwritten =
+        std::any_of(call_.headers.begin(), call_.headers.end(), [&](const auto& own) { return Lower(own) == name; });
+    if (!overwritten) headers.emplace_back(name, std::string_view(header.value, header.value_size));
+  }
+  for (size_t i = 0; i < headers.size(); ++i) {
+    // Envoy and the templates refuse them too; here a line break would start a command of the client's own.
+    if (!tmpl::IsNatsHeaderName(headers[i].first) || !tmpl::IsHeaderValue(headers[i].second)) {
+      const std::string whose = i < written ? "header \"" + headers[i].first + "\"" : "a header of the client";
+      return {400, "bad request: " + whose + " holds a control character"};
+    }
+  }
+  headers_ = NatsHeaderBlock(headers);
+  return {};
+}
+
+void NatsBridge::Publish() {
+  state_ = State::kWait;
+  std::string out;
+  std::string inbox;
+  if (call_.mode != tmpl::NatsMode::kPublish) {
+    inbox = config_->inbox + "." + RandomName();
+    subscription_ = NextSubscription();
+    AppendNatsSubscribeOnce(inbox, subscription_, &out);
+  }
+  out.reserve(out.size() + headers_.size() + body_.size() + 128 + subject_.size());
+  AppendNatsPublish({subject_, inbox, headers_, body_}, &out);
+  // Its PONG says that the server has the message.
+  if (call_.mode == tmpl::NatsMode::kPublish) out.append("PING\r\n");
+  std::string().swap(body_);
+  envoy_dynamic_module_callback_upstream_http_tcp_bridge_send_upstream_data(envoy_, out, false);
+}
+
+void NatsBridge::OnServerData(bool end_of_stream) {
+  if (state_ == State::kDone) return;
+  if (state_ != State::kClose) {
+    for (const abi::EnvoyBuffer& chunk : ResponseChunks(envoy_)) parser_.Append(chunk.view());
+    NatsEvent event;
+    while (state_ != State::kClose && parser_.Next(&event)) {
+      if (!OnEvent(event)) return;
+    }
+    if (state_ != State::kClose && !parser_.failure().empty()) {
+      std::string text = "bad response of the NATS server: ";
+      FailAndClose({502, text.append(parser_.failure())});
+    }
+  }
+  if (!end_of_stream) return;
+  if (failure_.status == 0) failure_ = {503, "the NATS server closed the connection"};
+  Fail(std::move(failure_));
+}
+
+bool NatsBridge::OnEvent(const NatsEvent& event) {
+  using Kind = NatsEvent::Kind;
+  switch (event.kind) {
+    case Kind::kPing:
+      envoy_dynamic_module_callback_upstream_http_tcp_bridge_send_upstream_data(envoy_, std::string_view("PONG\r\n"),
+                                                                                false);
+      return true;
+    case Kind::kError:
+      return OnError(event.text);
+    case Kind::kPong:
+      if (state_ != State::kWait || call_.mode != tmpl::NatsMode::kPublish) return true;
+      if (failure_.status != 0) {
+        Fail(std::move(failure_));
+      } else {
+        Answer(202, {}, "");
+      }
+      return false;
+    case Kind::kMessage:
+      if (state_ != State::kWait || event.subscription != subscription_) return true;
+      // That nobody listens the server does not count as the message that ends the subscription.
+      if (event.status == kNoResponders) Unsubscribe();
+      if (call_.mode == tmpl::NatsMode::kJetStream) {
+        OnAcknowledgement(event);
+      } else {
+        OnReply(event);
+      }
+      return false;
+    case Kind::kInfo:
+      // A new connection. One that Envoy made for a request which then went away can be taken for a used one for as long
+      // as the server's first words are under way.
+      if (!connected_) {
+        Fail({503, "the connection to the NATS server was not ready"});
+        return false;
+      }
+      // The server takes what we have sent for a failed handshake, and closes without a word.
+      if (config_->tls || !DemandsTls(event.text)) return true;
+      Fail({502, std::string(kDemandsTls)});
+      return false;
+    case Kind::kOk:
+      return true;
+  }
+  return true;
+}
+
+bool NatsBridge::OnError(std::string_view text) {
+  const std::string words = Lower(text);
+  Failure failure{503, std::string(kOtherServerError)};
+  bool closes = false;
+  for (const ServerError& known : kServerErrors) {
+    if (!words.starts_with(known.prefix)) continue;
+    failure = {known.status, std::string(known.text)};
+    closes = known.closes;
+    break;
+  }
+  envoy_dynamic_module_callback_log(abi::LogLevel::kDebug, "gloo.nats: the server says: " + std::string(text));
+  if (state_ == State::kWait && !closes) {
+    if (call_.mode == tmpl::NatsMode::kPublish) {
+      // The answer to PING is still to come; the next request on this connection would take it for its own.
+      failure_ = std::move(failure);
+      return true;
+    }
+    Unsubscribe();
+  }
+  // Where the client has not sent everything, Envoy closes the connection.
+  Fail(std::move(failure));
+  return false;
+}
+
+void NatsBridge::Unsubscribe() {
+  const std::string out = "UNSUB " + subscription_ + "\r\n";
+  envoy_dynamic_module_callback_upstream_http_tcp_bridge_send_upstream_data(envoy_, out, false);
+}
+
+void NatsBridge::OnAcknowledgement(const NatsEvent& message) {
+  if (message.status == kNoResponders) return Fail({503, "no stream takes messages of the subject"});
+  tmpl::Arena arena;
+  tmpl::Value value;
+  tmpl::JsonError mistake;
+  if (!tmpl::ReadJson(message.text, &arena, &value, &mistake) || !value.is_object()) {
+    return Fail({502, "bad response: what answers is no stream"});
+  }
+  const tmpl::Value error = Find(value, "error");
+  int status = 200;
+  if (error.is_object()) {
+    // What the client could do better is its own fault; anything else is the server's.
+    const tmpl::Value code = Find(error, "code");
+    size_t number = 0;
+    if (code.type == tmpl::Type::kInt) number = static_cast<size_t>(std::clamp<int64_t>(code.integer, 0, 999));
+    if (code.type == tmpl::Type::kNumber) ReadNumber(code.view(), 999, &number);
+    status = number >= 400 && number <= 499 ? static_cast<int>(number) : 503;
+  } else if (!Find(value, "stream").is_string()) {
+    return Fail({502, "bad response: what answers is no stream"});
+  }
+  Answer(status, {{"content-type", "application/json"}}, message.text);
+}
+
+void NatsBridge::OnReply(const NatsEvent& message) {
+  if (message.status == kNoResponders && message.text.empty())
+    return Fail({503, "nobody answers requests on the subject"});
+  NatsHeaderList headers;
+  int status = IsErrorStatus(static_cast<size_t>(message.status)) ? message.status : 200;
+  for (const auto& [written, value] : message.headers) {
+    std::string name = Lower(written);
+    const bool envoys =
+        std::any_of(std::begin(kEnvoys), std::end(kEnvoys), [&](auto prefix) { return name.starts_with(prefix); });
+    if (envoys || IsOneOf(kNotReturned, name) || !tmpl::IsNatsHeaderName(name) || !tmpl::IsHeaderValue(value)) continue;
+    size_t code = 0;
+    if (name == kServiceErrorCode && ReadNumber(value, 599, &code) && IsErrorStatus(code)) {
+      status = static_cast<int>(code);
+    }
+    headers.emplace_back(std::move(name), value);
+  }
+  Answer(status, std::move(headers), message.text);
+}
+
+void NatsBridge::FailAndClose(Failure failure) {
+  state_ = State::kClose;
+  failure_ = std::move(failure);
+  envoy_dynamic_module_callback_upstream_http_tcp_bridge_send_upstream_data(envoy_, std::string_view(), true);
+}
+
+void NatsBridge::Fail(Failure failure) {
+  Answer(failure.status, {{"content-type", "text/plain"}}, std::move(failure.text));
+}
+
+void NatsBridge::Answer(int status, NatsHeaderList headers, std::string body) {
+  state_ = State::kDone;
+  headers.emplace_back("content-length", std::to_string(body.size()));
+  std::vector<abi::ModuleHttpHeader> views;
+  views.reserve(headers.size());
+  for (const auto& [name, value] : headers) views.push_back({name.data(), name.size(), value.data(), value.size()});
+  envoy_dynamic_module_callback_upstream_http_tcp_bridge_send_response(envoy_, static_cast<uint32_t>(status),
+                                                                       views.data(), views.size(), body);
+}
+
+}  // namespace gloo::filters

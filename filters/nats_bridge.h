@@ -1,0 +1,97 @@
+// The bridge from a HTTP request to the NATS protocol: one object a request, over one connection of Envoy's TCP pool,
+// which Envoy keeps for other requests afterwards. docs/design/nats.md tells how.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "filters/abi.h"
+#include "filters/nats_protocol.h"
+#include "filters/stream_filter.h"
+#include "template/nats.h"
+
+namespace gloo::filters {
+
+// Of an upstream: JSON {"auth": "none" | "user" | "token", "inbox": "_INBOX", "max_payload": "1048576", "tls": false}.
+// Credentials are not in it: the cluster's filters put them into headers of each request.
+struct NatsBridgeConfig {
+  // Null on a mistake, which `error` tells.
+  static std::unique_ptr<NatsBridgeConfig> Parse(std::string_view json, std::string* error);
+
+  enum class Auth { kNone, kUser, kToken };
+  Auth auth = Auth::kNone;
+  std::string inbox;
+  // Bytes of a message with its headers, either way.
+  size_t max_payload = 0;
+  // The cluster talks TLS to the servers.
+  bool tls = false;
+};
+
+// An HTTP filter of clusters: tells bridges that their connection was used before. Envoy asks its pool for a connection and
+// then runs the cluster's filters; a connection that is there makes its bridge at once, before them, a new one after
+// them. Without the filter every connection counts as new.
+class NatsConnectionFilter : public StreamFilter {
+ public:
+  abi::HeadersStatus OnRequestHeaders(bool end_of_stream) override;
+};
+
+// Envoy may destroy the bridge inside the callback that answers, so that after Answer() nothing of it is touched.
+class NatsBridge {
+ public:
+  NatsBridge(const NatsBridgeConfig* config, abi::EnvoyBridgePtr envoy);
+
+  void OnRequestHeaders(bool end_of_stream);
+  void OnRequestBody(bool end_of_stream);
+  void OnRequestTrailers();
+  void OnServerData(bool end_of_stream);
+
+ private:
+  enum class State {
+    kRequest,  // the request's body is on its way
+    kWait,     // the message is sent
+    kClose,    // the server will close the connection, or is asked to; then the client is answered with error_
+    kDone,
+  };
+  struct Failure {
+    int status = 0;
+    std::string text;
+  };
+
+  class RequestHeaders;
+
+  void Connect(const RequestHeaders& request);
+  // Status 0: the call is good, and all of it is known.
+  Failure ReadCall(const RequestHeaders& request);
+  Failure TakeHeaders(const RequestHeaders& request);
+  void Publish();
+  // False: the client is answered.
+  bool OnEvent(const NatsEvent& event);
+  bool OnError(std::string_view text);
+  void Unsubscribe();
+  void OnReply(const NatsEvent& message);
+  void OnAcknowledgement(const NatsEvent& message);
+  // This connection must not be used again: answers when the server has closed it.
+  void FailAndClose(Failure failure);
+  void Fail(Failure failure);
+  void Answer(int status, NatsHeaderList headers, std::string body);
+
+  const NatsBridgeConfig* const config_;
+  const abi::EnvoyBridgePtr envoy_;
+  // Of NatsConnectionFilter on this thread, when the bridge was made.
+  const uint64_t filtered_;
+  // The server was told, by this bridge, who speaks.
+  bool connected_ = false;
+  State state_ = State::kRequest;
+  tmpl::NatsCall call_;
+  std::string subject_;
+  std::string headers_;  // the message's
+  std::string body_;
+  std::string subscription_;
+  Failure failure_;
+  NatsParser parser_;
+};
+
+}  // namespace gloo::filters
