@@ -4,6 +4,7 @@
 #include "plugins/azure/azure.h"
 #include "plugins/google/google.h"
 #include "plugins/grpc/grpc.h"
+#include "plugins/nats/nats.h"
 #include "plugins/rest/presets.h"
 #include "plugins/rest/rest.h"
 #include "plugins/route_basics/route_basics.h"
@@ -19,6 +20,7 @@ void AddBuiltins(translator::Registry& registry) {
   AddAzure(registry);
   AddGoogle(registry);
   AddGrpc(registry);
+  AddNats(registry);
   AddRouteBasics(registry);
 }
 
