@@ -76,7 +76,8 @@ std::unique_ptr<FilterConfig> MakeFilterConfig(abi::EnvoyFilterConfigPtr envoy, 
     result->nats_connection = true;
     return result;
   }
-  LogError(name, "unknown filter; this module has gloo.domains, gloo.events, gloo.lambda, gloo.nats and gloo.transformation");
+  LogError(name,
+           "unknown filter; this module has gloo.domains, gloo.events, gloo.lambda, gloo.nats and gloo.transformation");
   return nullptr;
 }
 

@@ -375,8 +375,8 @@ bool NatsBridge::OnEvent(const NatsEvent& event) {
       }
       return false;
     case Kind::kInfo:
-      // A new connection. One that Envoy made for a request which then went away can be taken for a used one for as long
-      // as the server's first words are under way.
+      // A new connection. One that Envoy made for a request which then went away can be taken for a used one for as
+      // long as the server's first words are under way.
       if (!connected_) {
         Fail({503, "the connection to the NATS server was not ready"});
         return false;

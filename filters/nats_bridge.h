@@ -30,9 +30,9 @@ struct NatsBridgeConfig {
   bool tls = false;
 };
 
-// An HTTP filter of clusters: tells bridges that their connection was used before. Envoy asks its pool for a connection and
-// then runs the cluster's filters; a connection that is there makes its bridge at once, before them, a new one after
-// them. Without the filter every connection counts as new.
+// An HTTP filter of clusters: tells bridges that their connection was used before. Envoy asks its pool for a connection
+// and then runs the cluster's filters; a connection that is there makes its bridge at once, before them, a new one
+// after them. Without the filter every connection counts as new.
 class NatsConnectionFilter : public StreamFilter {
  public:
   abi::HeadersStatus OnRequestHeaders(bool end_of_stream) override;
