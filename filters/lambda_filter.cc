@@ -98,7 +98,13 @@ HeadersStatus LambdaFilter::OnRequestHeaders(bool end_of_stream) {
 }
 
 BodyStatus LambdaFilter::OnRequestBody(bool end_of_stream) {
-  if (request_mode_ == BodyMode::kPass) return BodyStatus::kContinue;
+  if (call_ == nullptr) return BodyStatus::kContinue;
+  if (request_mode_ == BodyMode::kPass) {
+    passed_ += ReceivedSize(envoy_, BodyType::kReceivedRequest);
+    if (passed_ <= call_->max_body_bytes) return BodyStatus::kContinue;
+    FailTooLarge();
+    return BodyStatus::kStopIterationNoBuffer;
+  }
   if (!TakeReceived(envoy_, BodyType::kReceivedRequest, call_->max_body_bytes, &body_)) {
     FailTooLarge();
     return BodyStatus::kStopIterationNoBuffer;

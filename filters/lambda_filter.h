@@ -74,6 +74,8 @@ class LambdaFilter : public StreamFilter {
   bool head_ = false;
   BodyMode request_mode_ = BodyMode::kPass;
   BodyMode response_mode_ = BodyMode::kPass;
+  // Bytes of the request that have streamed by.
+  size_t passed_ = 0;
   // Of the direction under way.
   std::string body_;
 };

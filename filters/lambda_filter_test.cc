@@ -217,11 +217,13 @@ TEST_F(LambdaFilterTest, BodiesThatAreTooLarge) {
   }
   HeaderList chunked = Post();
   chunked.erase(chunked.begin() + 4);
-  FakeStream& seen = Begin(kV2 + R"(,"max_body_bytes":10)");
-  seen.Request(chunked, {"123456", "78901"});
-  ASSERT_TRUE(seen.reply.has_value());
-  EXPECT_EQ(seen.reply->status, 413u);
-  EXPECT_EQ(config.counters["gloo.lambda.errors reason=too_large"], 3u);
+  for (const std::string& payload : {kV2, std::string()}) {
+    FakeStream& seen = Begin(payload + R"(,"max_body_bytes":10)");
+    seen.Request(chunked, {"123456", "78901"});
+    ASSERT_TRUE(seen.reply.has_value());
+    EXPECT_EQ(seen.reply->status, 413u);
+  }
+  EXPECT_EQ(config.counters["gloo.lambda.errors reason=too_large"], 4u);
 }
 
 TEST_F(LambdaFilterTest, AnswersOfOthersAreLeftAlone) {
