@@ -7,11 +7,13 @@ import sys
 
 import pytest
 
-from harness.gateway import ROOT, Gateway
+from harness.gateway import BUILD, GLOO, ROOT, Gateway
 from harness.ports import free_port
 from harness.waiting import wait_for
 
-EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/config"))
+# Each with the program that knows its plugins: that of docs/plugin-tutorial.md is in a program of tests.
+EXAMPLES = [(path.parent, GLOO) for path in sorted(ROOT.glob("examples/*/config"))] + [
+    (ROOT / "tests/plugins/tutorial/examples/webhook", BUILD / "tests/programs/gloo_unchecked")]
 
 
 def requests_of(example):
@@ -20,15 +22,15 @@ def requests_of(example):
     return [(request, (re.search(r"\((\d{3})\)", what) or [0, r"2\d\d"])[1]) for what, request in found]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_the_requests_of_its_readme_are_answered(example, tmp_path):
+@pytest.mark.parametrize("example, program", EXAMPLES, ids=lambda path: path.name)
+def test_the_requests_of_its_readme_are_answered(example, program, tmp_path):
     copy = tmp_path / example.name
     shutil.copytree(example, copy, ignore=shutil.ignore_patterns(".state"))
     listens = re.search(r"^PORT = (\d+)$", (copy / "service.py").read_text(), re.M)[1]
     port = free_port()
     for file in copy.glob("config/*.yaml"):
         file.write_text(file.read_text().replace(listens, str(port)))
-    gateway = Gateway(tmp_path / "gateway")
+    gateway = Gateway(tmp_path / "gateway", program=program)
     shutil.copytree(copy / "config", gateway.config.path, dirs_exist_ok=True)
     if (copy / "secrets").exists():
         shutil.copytree(copy / "secrets", gateway.secrets.path, dirs_exist_ok=True)

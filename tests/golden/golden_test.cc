@@ -17,8 +17,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kInputs[] = "tests/golden/inputs";
-constexpr char kOutputs[] = "tests/golden/outputs";
+#ifndef GLOO_GOLDEN_FOLDER
+#define GLOO_GOLDEN_FOLDER "tests/golden"
+#endif
+constexpr char kInputs[] = GLOO_GOLDEN_FOLDER "/inputs";
+constexpr char kOutputs[] = GLOO_GOLDEN_FOLDER "/outputs";
 constexpr const char* kTypeFiles[snapshot::kTypeCount] = {"secrets", "endpoints",  "clusters", "routes",
                                                           "scopes",  "extensions", "listeners"};
 
@@ -65,6 +68,7 @@ std::map<std::string, std::string> Translate(const fs::path& input) {
   World world;
   world.PutSecret(Data("empty", {{"other", "value"}}));
   world.PutSecret(Data("aws-keys", {{"access_key", "AKIDEXAMPLE"}, {"secret_key", "example"}}));
+  world.PutSecret(Data("hooks", {{"token", "example"}}));
   world.ApplyText(ReadFile(input));
   EXPECT_TRUE(world.violations().empty());
   std::map<std::string, std::string> files;

@@ -1,4 +1,4 @@
-// The list of plugins of build/tests/programs/gloo_unchecked.
+// The list of plugins of build/tests/programs/gloo_unchecked and of the golden file of docs/plugin-tutorial.md.
 #include "plugins/builtin.h"
 
 #include "plugins/aws/aws.h"
@@ -10,6 +10,7 @@
 #include "plugins/rest/rest.h"
 #include "plugins/route_basics/route_basics.h"
 #include "plugins/static/static.h"
+#include "plugins/webhook/webhook.h"
 #include "tests/plugins/unchecked/unchecked.pb.h"
 #include "translator/envoy_build.h"
 #include "translator/names.h"
@@ -43,6 +44,7 @@ void AddBuiltins(translator::Registry& registry) {
   AddGrpc(registry);
   AddNats(registry);
   AddRouteBasics(registry);
+  AddWebhook(registry);
   registry.Add(std::make_unique<UncheckedPlugin>());
 }
 
