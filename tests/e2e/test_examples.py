@@ -30,7 +30,7 @@ def test_the_requests_of_its_readme_are_answered(example, program, tmp_path):
     port = free_port()
     for file in copy.glob("config/*.yaml"):
         file.write_text(file.read_text().replace(listens, str(port)))
-    gateway = Gateway(tmp_path / "gateway", program=program)
+    gateway = Gateway(tmp_path / "gateway", program=program, args=["--filters-dir", str(BUILD / "lib")])
     shutil.copytree(copy / "config", gateway.config.path, dirs_exist_ok=True)
     if (copy / "secrets").exists():
         shutil.copytree(copy / "secrets", gateway.secrets.path, dirs_exist_ok=True)
