@@ -23,7 +23,10 @@ constexpr std::string_view kTypeHeader = "ce-type";
 // Of the first Gloo.
 constexpr std::string_view kOldTypeHeader = "x-event-type";
 
-// As the values of attributes travel in headers: what is no visible ASCII, and `"` and `%`, is escaped.
+// How the values of attributes travel in headers. Escaped they must be; the SDKs for Go and JavaScript do not.
+enum class Form { kEscaped, kPlain };
+
+// What is no visible ASCII, and `"` and `%`, is escaped.
 std::string EscapedAttribute(std::string_view value) {
   constexpr char kHex[] = "0123456789ABCDEF";
   std::string out;
@@ -39,12 +42,13 @@ std::string EscapedAttribute(std::string_view value) {
 }
 
 // Current path of `issues`: the attribute's field.
-void SetAttribute(const std::string& header, const v1::AttributeMatcher& value, RouteMatch* match, Issues& issues) {
+void SetAttribute(const std::string& header, const v1::AttributeMatcher& value, Form form, RouteMatch* match,
+                  Issues& issues) {
   HeaderMatcher* out = match->add_headers();
   out->set_name(header);
-  const auto text = [&issues](const std::string& written) {
+  const auto text = [form, &issues](const std::string& written) {
     if (written.empty()) issues.Error("", "EmptyAttribute", "must not be empty; any: true takes every value");
-    return EscapedAttribute(written);
+    return form == Form::kEscaped ? EscapedAttribute(written) : written;
   };
   switch (value.match_case()) {
     case v1::AttributeMatcher::kExact:
@@ -144,6 +148,27 @@ void AddJson(std::string_view name, const v1::AttributeMatcher& value, std::stri
   *json += Cat(JsonQuote(name), ":{\"", kind, "\":", JsonQuote(text), "}");
 }
 
+// Current path: the matcher.
+RouteMatch MatchHeaders(const v1::EventMatcher& event, Form form, Issues& issues) {
+  RouteMatch match = EventPath(PathOf(event));
+  const auto add = [&](std::string_view field, const std::string& header, const v1::AttributeMatcher& value) {
+    IssuePath path(issues, field);
+    SetAttribute(header, value, form, &match, issues);
+  };
+  add("eventType", std::string(kTypeHeader), event.event_type());
+  if (event.has_source()) add("source", "ce-source", event.source());
+  if (event.has_subject()) add("subject", "ce-subject", event.subject());
+  IssuePath path(issues, "attributes");
+  for (const auto& [name, value] : Sorted(event)) {
+    IssuePath key(issues, "", std::string_view(name));
+    CheckAttributeName(name, issues);
+    // The type of the data is a header of HTTP's own, which nobody escapes.
+    const bool of_http = name == "datacontenttype";
+    SetAttribute(of_http ? "content-type" : Cat("ce-", name), *value, of_http ? Form::kPlain : form, &match, issues);
+  }
+  return match;
+}
+
 }  // namespace
 
 std::vector<RouteMatch> TranslateEvent(const v1::EventMatcher& event, Issues& issues) {
@@ -152,28 +177,18 @@ std::vector<RouteMatch> TranslateEvent(const v1::EventMatcher& event, Issues& is
     issues.Error("eventType", "Required", "an event needs a type");
     return {};
   }
-  std::vector<RouteMatch> matches = {EventPath(PathOf(event))};
-  const auto add = [&](std::string_view field, const std::string& header, const v1::AttributeMatcher& value) {
-    IssuePath path(issues, field);
-    SetAttribute(header, value, &matches.front(), issues);
-  };
-  add("eventType", std::string(kTypeHeader), event.event_type());
-  if (event.has_source()) add("source", "ce-source", event.source());
-  if (event.has_subject()) add("subject", "ce-subject", event.subject());
-  {
-    IssuePath path(issues, "attributes");
-    for (const auto& [name, value] : Sorted(event)) {
-      IssuePath key(issues, "", std::string_view(name));
-      CheckAttributeName(name, issues);
-      SetAttribute(name == "datacontenttype" ? "content-type" : Cat("ce-", name), *value, &matches.front(), issues);
-    }
-  }
+  std::vector<RouteMatch> matches = {MatchHeaders(event, Form::kEscaped, issues)};
+  Issues said;
+  RouteMatch plain = MatchHeaders(event, Form::kPlain, said);
+  if (Serialize(plain) != Serialize(matches.front())) matches.push_back(std::move(plain));
   RouteMatch found = EventPath(PathOf(event));
   SetMetadata("match", MakeEventMatch(event).id, &found);
   if (!event.has_source() && !event.has_subject() && event.attributes().empty()) {
-    RouteMatch old = matches.front();
-    old.mutable_headers(1)->set_name(std::string(kOldTypeHeader));
-    matches.push_back(std::move(old));
+    for (size_t i = 0, forms = matches.size(); i < forms; ++i) {
+      RouteMatch old = matches[i];
+      old.mutable_headers(1)->set_name(std::string(kOldTypeHeader));
+      matches.push_back(std::move(old));
+    }
   }
   matches.push_back(std::move(found));
   return matches;

@@ -10,8 +10,9 @@
 
 namespace gloo::translator {
 
-// One match of headers, where only the type matters one of the first Gloo's header, and at last one of what the filter
-// has found in the body, which has dynamic_metadata. Current path of `issues`: the matcher.
+// One match of headers, or two where what is written may come escaped or not; where only the type matters as many of
+// the first Gloo's header; and at last one of what the filter has found in the body, which has dynamic_metadata.
+// Current path of `issues`: the matcher.
 std::vector<envoy::config::route::v3::RouteMatch> TranslateEvent(const v1::EventMatcher& event, Issues& issues);
 
 // The events that a route takes, for the filter that reads events whose attributes are in the body: it writes the id

@@ -83,7 +83,10 @@ TEST(RouteMatchTest, TheAttributesOfAnEventAreHeaders) {
             "attributes { key: 'datacontenttype' value { exact: 'text/xml' } } path: '/in' }"),
       issues);
   EXPECT_TRUE(issues.empty());
-  ASSERT_EQ(matches.size(), 2u);
+  // Escaped, plainly, in the body.
+  ASSERT_EQ(matches.size(), 3u);
+  EXPECT_EQ(matches[1].headers(2).string_match().suffix(), "/x y");
+  EXPECT_EQ(matches[1].headers(5).string_match().exact(), "a%");
   const RouteMatch& match = matches[0];
   EXPECT_EQ(match.path(), "/in");
   ASSERT_EQ(match.headers_size(), 6);

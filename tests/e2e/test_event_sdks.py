@@ -60,6 +60,7 @@ def url(gloo, backend):
         route("/subject", **matcher({"prefix": "com.example."}, subject="order/7")),
         route("/source", **matcher({"any": True}, source={"prefix": "urn:warehouse:"})),
         route("/extension", **matcher({"any": True}, attributes={"region": {"prefix": "eu-"}})),
+        route("/plain", **matcher("a", subject={"prefix": "5% of caf\u00e9 "})),
         route("/type", **matcher({"suffix": ".paid"})),
         prefix("/events", to("inbox"), prefixRewrite="/other"),
     ]))
@@ -150,6 +151,14 @@ def test_a_batch_for_two_routes_is_refused(client, url, backend):
     status, body = client.send(url, "batched", [event_of({"type": "a.paid"}, "json"), event_of({"type": "a"}, "json")])
     assert status == 400 and "a batch goes to one route" in body
     assert backend.count == before
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_values_that_must_be_escaped_are_matched(client, url, backend, mode):
+    """Neither SDK escapes them in headers."""
+    sent = event_of({"type": "a", "subject": "5% of caf\u00e9 \"x\""}, "json")
+    assert client.send(url, mode, [sent])[0] == 200
+    assert backend.requests[-1].path == "/plain"
 
 
 @pytest.mark.parametrize("mode", ["binary", "structured"])
