@@ -158,3 +158,60 @@ def test_a_build_without_its_tools_says_which(machine):
     done = subprocess.run([str(machine.root / "tools/build")], text=True, capture_output=True, check=False,
                           env={"PATH": str(machine.bin)}, timeout=60)
     assert (done.returncode, done.stderr) == (1, "build: cmake is missing: run tools/setup\n")
+
+
+@pytest.fixture
+def clients(machine):
+    """A machine that has all but the clients of tests, and their sources."""
+    for name in ("cp", "sort"):
+        (machine.bin / name).symlink_to(shutil.which(name))
+    machine.stub("dpkg-query", "echo cmake installed; echo ninja-build installed; echo clang-16 installed")
+    for name in ("functions-framework", "ministack"):
+        (machine.root / f"tools/{name}.txt").touch()
+    for name, files in {"cloudevents_js": {"package.json": "{}", "package-lock.json": "{}"},
+                        "cloudevents_go": {"go.mod": "module x\n\ngo 1.23.0\n", "go.sum": "", "main.go": ""}}.items():
+        folder = machine.root / "tests/e2e/clients" / name
+        folder.mkdir(parents=True)
+        for file, text in files.items():
+            (folder / file).write_text(text)
+    # pip makes no folder here.
+    machine.stub("cp_pip", 'printf "#!/bin/sh\\nfor last; do :; done\\nmkdir -p %s/.venv/functions-framework %s/.venv/ministack\\n" '
+                           f'{machine.root} {machine.root} > "$1"; chmod 755 "$1"')
+    assert machine.setup("--test").returncode == 0
+    return machine
+
+
+SAID_OF_JAVASCRIPT = "==> installing the CloudEvents SDK for JavaScript for tests\n"
+SAID_OF_GO = "==> building the client of the CloudEvents SDK for Go for tests\n"
+
+
+def test_clients_are_installed_where_their_languages_are(clients):
+    assert not (clients.root / ".venv/cloudevents-js").exists()
+    clients.stub("node", "")
+    clients.stub("npm", 'echo "npm $*" >> "$0.log"; mkdir node_modules')
+    # Older than go.mod asks for: as if there were none.
+    clients.stub("go", 'if [ "$1" = env ]; then echo go1.19.8; else exit 1; fi')
+    done = clients.setup("--test")
+    assert (done.returncode, done.stderr) == (0, SAID_OF_JAVASCRIPT)
+    assert (clients.bin / "npm.log").read_text() == "npm ci --silent --ignore-scripts --no-audit --no-fund\n"
+    assert (clients.root / ".venv/cloudevents-js/node_modules").is_dir()
+    clients.stub("go", 'if [ "$1" = env ]; then echo go1.23.1; fi')
+    done = clients.setup("--test")
+    assert (done.returncode, done.stderr) == (0, SAID_OF_GO)
+    # What is there is not made again, what changed is.
+    assert clients.setup("--test").stderr == ""
+    (clients.root / "tests/e2e/clients/cloudevents_go/main.go").write_text("package main\n")
+    assert clients.setup("--test").stderr == SAID_OF_GO
+
+
+@pytest.mark.parametrize("tool, said", [
+    ("npm", "npm could not install {}/cloudevents_js/package-lock.json: check the network"),
+    ("go", "go could not build {}/cloudevents_go: check the network")])
+def test_a_client_that_does_not_come_is_said_so(clients, tool, said):
+    clients.stub("node", "")
+    clients.stub("npm", "exit 1" if tool == "npm" else "")
+    clients.stub("go", 'if [ "$1" = env ]; then echo go1.26; else exit 1; fi')
+    for _ in range(2):  # it is tried again
+        done = clients.setup("--test")
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1] == f"setup: {said.format(clients.root / 'tests/e2e/clients')}"
