@@ -15,6 +15,8 @@ namespace gloo::tmpl {
 class Arena {
  public:
   Arena() = default;
+  // For what is small and many: the first block has this size.
+  explicit Arena(size_t first_block) : smallest_(first_block) {}
   Arena(char* first_block, size_t size) : next_(first_block), end_(first_block + size) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -65,7 +67,7 @@ class Arena {
   }
 
   void Grow(size_t bytes) {
-    size_t size = blocks_ == nullptr ? kSmallestBlock : blocks_->size * 2;
+    size_t size = blocks_ == nullptr ? smallest_ : blocks_->size * 2;
     if (size > (4u << 20)) size = 4u << 20;
     if (size < bytes) size = bytes;
     Block* block = static_cast<Block*>(::operator new(sizeof(Block) + size, std::nothrow));
@@ -81,6 +83,7 @@ class Arena {
   char* end_ = nullptr;
   Block* blocks_ = nullptr;
   size_t used_ = 0;
+  size_t smallest_ = kSmallestBlock;
 };
 
 // An arena whose first block lies in the object: small messages allocate nothing.

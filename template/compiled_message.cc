@@ -58,6 +58,10 @@ class MessageCompiler {
     }
     message_->merge_ = templates_.merge_extractors_to_body;
     if (templates_.input_schema.has_value()) CompileInput(*templates_.input_schema);
+    // Messages last as long as their route.
+    const auto shrink = [](auto&... lists) { (lists.shrink_to_fit(), ...); };
+    shrink(message_->extractors_, message_->parameters_, message_->query_, message_->headers_,
+           message_->append_headers_, message_->metadata_, message_->remove_headers_);
     message_->needs_body_ =
         message_->needs_body_ || templates_.body.has_value() || message_->merge_ || templates_.input_schema.has_value();
     if (failed_) return nullptr;
@@ -142,7 +146,10 @@ class MessageCompiler {
         return Fail(field + ".key", Quoted(extractor.key) + " is not the name of a header");
       }
     }
-    if (extractor.from == Extractor::From::kPointer && !ReadPointer(extractor.key, &compiled.steps)) {
+    if (extractor.from == Extractor::From::kPointer || !extractor.regex.empty()) {
+      compiled.more = std::make_unique<CompiledExtractor::More>();
+    }
+    if (extractor.from == Extractor::From::kPointer && !ReadPointer(extractor.key, &compiled.more->steps)) {
       return Fail(field + ".key", Quoted(extractor.key) + " is no JSON Pointer; they are as /user/name");
     }
     message_->needs_body_ = message_->needs_body_ || from_body;
@@ -155,7 +162,7 @@ class MessageCompiler {
       }
       std::string error;
       if (!Pattern::Compile(extractor.pattern, &compiled.pattern, &error)) return Fail(field + ".pattern", error);
-      names = compiled.pattern.names();
+      names = compiled.pattern.TakeNames();
       compiled.whole = names.empty();
       if (compiled.whole) {
         if (!extractor.name.empty()) key = extractor.name;
@@ -189,14 +196,14 @@ class MessageCompiler {
       return false;
     };
     if (!extractor.pattern.empty()) return fails(".pattern", "there is a regular expression too");
-    if (!Regex::Compile(extractor.regex, &compiled->regex.emplace(), &error)) {
+    if (!Regex::Compile(extractor.regex, &compiled->more->regex.emplace(), &error)) {
       return fails(".regex", Quoted(extractor.regex) + " is no regular expression: " + error);
     }
-    const std::vector<std::string>& groups = compiled->regex->groups();
+    const std::vector<std::string>& groups = compiled->more->regex->groups();
     for (size_t i = 0; i < groups.size(); ++i) {
       if (groups[i].empty()) continue;
       names->push_back(groups[i]);
-      compiled->groups.push_back(i + 1);
+      compiled->more->groups.push_back(i + 1);
     }
     if (!names->empty()) {
       return extractor.name.empty() || fails(".name", "has no effect: the groups of the regular expression have names");
@@ -205,7 +212,7 @@ class MessageCompiler {
       return fails(".name", "is missing: the regular expression has no group with a name, (?P<name>...)");
     }
     names->push_back(extractor.name);
-    compiled->groups.push_back(groups.empty() ? 0 : 1);
+    compiled->more->groups.push_back(groups.empty() ? 0 : 1);
     return true;
   }
 

@@ -51,9 +51,6 @@ void Compiler::Compile() {
   ResolvePaths();
   program_->is_constant =
       std::all_of(program_->code.begin(), program_->code.end(), [](const Instruction& i) { return i.op == Op::kText; });
-  if (program_->is_constant) {
-    for (std::string_view text : program_->texts) program_->constant.append(text);
-  }
   if (program_->code.size() > options_.limits.instructions) {
     errors_->Add(
         0, "the template is too large: more than " + std::to_string(options_.limits.instructions) + " instructions");

@@ -44,6 +44,8 @@ bool Pattern::Compile(std::string_view text, Pattern* pattern, std::string* erro
     text.remove_prefix(close + 1);
   }
   if (pattern->names_.size() > kMaxMarkers) return fail("more than " + std::to_string(kMaxMarkers) + " markers");
+  pattern->markers_ = pattern->names_.size();
+  pattern->pieces_.shrink_to_fit();
   return true;
 }
 
@@ -123,12 +125,13 @@ void ExtractFrom(const CompiledExtractor& extractor, const Value& value, Value* 
     return;
   }
   std::string_view captures[kMaxMarkers + 1];
-  const size_t count = extractor.regex.has_value() ? extractor.groups.size() : extractor.pattern.names().size();
+  const auto* regex = extractor.more != nullptr && extractor.more->regex.has_value() ? extractor.more.get() : nullptr;
+  const size_t count = regex != nullptr ? regex->groups.size() : extractor.pattern.markers();
   const bool is_text = value.is_string() || value.type == Type::kNumber;
-  const bool matches = is_text && (extractor.regex.has_value() ? extractor.regex->Find(value.view(), captures)
-                                                               : extractor.pattern.Match(value.view(), captures));
+  const bool matches = is_text && (regex != nullptr ? regex->regex->Find(value.view(), captures)
+                                                    : extractor.pattern.Match(value.view(), captures));
   for (size_t i = 0; i < count; ++i) {
-    const std::string_view found = captures[extractor.regex.has_value() ? extractor.groups[i] : i];
+    const std::string_view found = captures[regex != nullptr ? regex->groups[i] : i];
     out[i] = matches && found.data() != nullptr ? Value::String(found) : Value::Missing();
   }
 }

@@ -1,10 +1,12 @@
 // Extractors: patterns with {name} markers, compiled and matched. Internal to this folder.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "template/arena.h"
@@ -19,7 +21,9 @@ class Pattern {
   // False with `error` set: `"{" without "}"`.
   static bool Compile(std::string_view text, Pattern* pattern, std::string* error);
 
-  const std::vector<std::string>& names() const { return names_; }
+  // Once: a pattern matches without them.
+  std::vector<std::string> TakeNames() { return std::exchange(names_, {}); }
+  size_t markers() const { return markers_; }
 
   // The whole value; on success fills one view a name. Markers take as much as they can. The work is bounded: a
   // pattern that would need endless tries does not match.
@@ -34,6 +38,7 @@ class Pattern {
 
   std::vector<Piece> pieces_;
   std::vector<std::string> names_;
+  size_t markers_ = 0;
 };
 
 // Where the value of one extractor lies in a message.
@@ -42,10 +47,14 @@ struct CompiledExtractor {
   std::string key;
   Pattern pattern;
   bool whole = false;  // no markers: the value itself is the one parameter
-  // In place of the pattern; `groups[i]` is the one of the parameter first_parameter + i, 0 for all that matches.
-  std::optional<Regex> regex;
-  std::vector<size_t> groups;
-  std::vector<std::string> steps;  // of kPointer
+  // What few extractors have.
+  struct More {
+    // In place of the pattern; `groups[i]` is the one of the parameter first_parameter + i, 0 for all that matches.
+    std::optional<Regex> regex;
+    std::vector<size_t> groups;
+    std::vector<std::string> steps;  // of kPointer
+  };
+  std::unique_ptr<More> more;
   size_t first_parameter = 0;
 };
 

@@ -21,7 +21,7 @@ class Machine {
  public:
   Machine(const Program& program, Context* context, Arena* arena, Budget* budget, std::string* out, RenderError* error)
       : program_(program),
-        run_{context, arena, &program.limits, budget, error, arena->used()},
+        run_{context, arena, &program.limits(), budget, error, arena->used()},
         out_(out),
         output_start_(out->size()),
         output_paid_(out->size()) {
@@ -41,7 +41,7 @@ class Machine {
 
  private:
   bool WithinLimits() {
-    const Limits& limits = program_.limits;
+    const Limits& limits = program_.limits();
     size_t written = out_->size() - output_paid_;
     output_paid_ = out_->size();
     if (!run_.budget->Spend(1 + written / 64)) return run_.FailLimit("work", limits.work);
@@ -49,7 +49,7 @@ class Machine {
     return run_.Reserve(0);
   }
 
-  size_t OutputLimit() const { return output_start_ + program_.limits.output_bytes; }
+  size_t OutputLimit() const { return output_start_ + program_.limits().output_bytes; }
 
   // A variable that is missing and has no default.
   bool Missing(const VariablePath& path, Value* value) {
@@ -100,8 +100,8 @@ class Machine {
     if (value.is_string() || value.type == Type::kNumber) {
       text = value.view();
     } else {
-      if (!AppendText(value, program_.limits.output_bytes, &buffer)) {
-        return run_.FailLimit("output", program_.limits.output_bytes);
+      if (!AppendText(value, program_.limits().output_bytes, &buffer)) {
+        return run_.FailLimit("output", program_.limits().output_bytes);
       }
       text = buffer;
     }
@@ -391,7 +391,7 @@ bool Machine::ForBegin(const Instruction& in) {
     }
     uint64_t log = 1;
     while ((size >> log) != 0) ++log;
-    if (!run_.budget->Spend(size * log)) return run_.FailLimit("work", program_.limits.work);
+    if (!run_.budget->Spend(size * log)) return run_.FailLimit("work", program_.limits().work);
     if (!run_.Reserve(size * sizeof(uint32_t))) return false;
     auto* order = run_.arena->New<uint32_t>(size);
     for (uint32_t i = 0; i < size; ++i) order[i] = i;
@@ -410,9 +410,9 @@ bool Machine::ForBegin(const Instruction& in) {
 bool Machine::ForNext(const Instruction& in) {
   const Program::Loop& loop = program_.loops[in.b];
   LoopFrame& frame = loops_[in.mode];
-  if (++iterations_ > program_.limits.iterations) {
+  if (++iterations_ > program_.limits().iterations) {
     return run_.Fail(Kind::kLimit, "the loops of the template run more than " +
-                                       std::to_string(program_.limits.iterations) + " times");
+                                       std::to_string(program_.limits().iterations) + " times");
   }
   if (++frame.index < frame.sequence.size) {
     Bind(loop, frame);

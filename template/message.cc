@@ -70,7 +70,7 @@ void MessageContext::ExtractFromBody() {
       ExtractFrom(extractor, legible ? Value::String(body_) : Value::Missing(), parameter_values_);
     } else if (extractor.from == Extractor::From::kPointer) {
       const Value* at = Data() ? &data_ : nullptr;
-      for (const std::string& step : extractor.steps) {
+      for (const std::string& step : extractor.more->steps) {
         if (at != nullptr) at = FindStep(*at, step);
       }
       ExtractFrom(extractor, at == nullptr ? Value::Missing() : *at, parameter_values_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,7 +89,7 @@ struct Program {
   };
 
   std::string source;
-  Arena arena;
+  Arena arena{128};
   std::vector<Instruction> code;
   std::vector<uint32_t> positions;  // in the source, by instruction
   std::vector<std::string_view> texts;
@@ -99,10 +100,14 @@ struct Program {
   std::vector<Assignment> sets;
   std::vector<std::string_view> slots;  // names
   int max_stack = 0;
-  Limits limits;
+  // Null: those that all templates have.
+  std::unique_ptr<const Limits> own_limits;
+  const Limits& limits() const {
+    static constexpr Limits kUsual;
+    return own_limits == nullptr ? kUsual : *own_limits;
+  }
 
-  bool is_constant = false;
-  std::string constant;
+  bool is_constant = false;  // all of it is texts
   bool reads_data = false;
   bool reads_request_header = false;
   std::vector<std::string> required;

@@ -1,5 +1,7 @@
 #include "template/template.h"
 
+#include <algorithm>
+
 #include "template/compiler.h"
 #include "template/json.h"
 #include "template/program.h"
@@ -20,7 +22,14 @@ bool ValueContext::Find(const VariablePath& path, Arena*, Value* value) {
   return true;
 }
 
-Template::Template(std::unique_ptr<const Program> program) : program_(std::move(program)) {}
+Template::Template(std::unique_ptr<const Program> program)
+    : program_(std::move(program)), size_(static_cast<uint32_t>(program_->source.size())) {
+  if (!program_->is_constant) return;
+  for (const std::string_view text : program_->texts) constant_.append(text);
+  constant_.shrink_to_fit();
+  prefix_size_ = static_cast<uint32_t>(std::min(program_->prefix.size(), constant_.size()));
+  program_.reset();
+}
 Template::~Template() = default;
 
 std::unique_ptr<const Template> Template::Compile(std::string_view text, const TemplateOptions& options,
@@ -31,21 +40,29 @@ std::unique_ptr<const Template> Template::Compile(std::string_view text, const T
 }
 
 bool Template::Render(Context* context, Arena* arena, std::string* out, RenderError* error, Budget* budget) const {
-  Budget own{program_->limits.work};
+  if (program_ == nullptr) {
+    out->append(constant_);
+    return true;
+  }
+  Budget own{program_->limits().work};
   return RunProgram(*program_, context, arena, budget == nullptr ? &own : budget, out, error);
 }
 
-const std::string* Template::constant() const { return program_->is_constant ? &program_->constant : nullptr; }
-bool Template::reads_data() const { return program_->reads_data; }
-bool Template::reads_request_header() const { return program_->reads_request_header; }
-const std::vector<std::string>& Template::required() const { return program_->required; }
-size_t Template::size() const { return program_->source.size(); }
-std::string_view Template::prefix() const { return program_->prefix; }
+bool Template::reads_data() const { return program_ != nullptr && program_->reads_data; }
+bool Template::reads_request_header() const { return program_ != nullptr && program_->reads_request_header; }
+const std::vector<std::string>& Template::required() const {
+  static const auto* const none = new std::vector<std::string>();
+  return program_ == nullptr ? *none : program_->required;
+}
+size_t Template::size() const { return size_; }
+std::string_view Template::prefix() const {
+  return program_ == nullptr ? std::string_view(constant_).substr(0, prefix_size_) : program_->prefix;
+}
 
 std::unique_ptr<const Program> CompileProgram(std::string_view text, const TemplateOptions& options,
                                               std::vector<TemplateError>* errors) {
   auto program = std::make_unique<Program>();
-  program->limits = options.limits;
+  if (!(options.limits == Limits())) program->own_limits = std::make_unique<Limits>(options.limits);
   ErrorList list(program->source, errors);
   if (text.size() > options.limits.template_bytes) {
     list.Add(0, "the template is too large: more than " + std::to_string(options.limits.template_bytes) + " bytes");
@@ -55,6 +72,10 @@ std::unique_ptr<const Program> CompileProgram(std::string_view text, const Templ
   ErrorList placed(program->source, errors);
   Compiler(program.get(), options, &placed).Compile();
   if (placed.any()) return nullptr;
+  // A program lasts as long as its route.
+  const auto shrink = [](auto&... lists) { (lists.shrink_to_fit(), ...); };
+  shrink(program->code, program->positions, program->texts, program->constants, program->paths, program->parts,
+         program->loops, program->sets, program->slots);
   return program;
 }
 

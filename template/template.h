@@ -35,6 +35,7 @@ struct Limits {
   uint32_t iterations = 100'000;   // of all loops of one rendering
   uint32_t range = 100'000;        // elements of range(n)
   uint64_t work = 1'000'000;       // instructions and, by sixteens, bytes touched; by 64, bytes written
+  bool operator==(const Limits&) const = default;
 };
 
 // A variable that does not come from the data: a parameter extracted from the message. `name` may have dots.
@@ -126,7 +127,7 @@ class Template {
   bool Render(Context* context, Arena* arena, std::string* out, RenderError* error, Budget* budget = nullptr) const;
 
   // The result when it is always the same.
-  const std::string* constant() const;
+  const std::string* constant() const { return program_ == nullptr ? &constant_ : nullptr; }
   // Context::Find, Root or Body may be called for more than parameters.
   bool reads_data() const;
   bool reads_request_header() const;
@@ -139,7 +140,11 @@ class Template {
 
  private:
   explicit Template(std::unique_ptr<const Program> program);
+  // Null where the result is always the same: there are many of those, and a program is large.
   std::unique_ptr<const Program> program_;
+  std::string constant_;
+  uint32_t size_ = 0;
+  uint32_t prefix_size_ = 0;  // of a constant
 };
 
 constexpr size_t kMaxPathParts = 32;

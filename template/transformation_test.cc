@@ -486,10 +486,11 @@ TEST(Pattern, Matches) {
     Pattern compiled;
     std::string error;
     if (!Pattern::Compile(pattern, &compiled, &error)) return error;
-    std::vector<std::string_view> captures(compiled.names().size());
+    const std::vector<std::string> names = compiled.TakeNames();
+    std::vector<std::string_view> captures(names.size());
     if (!compiled.Match(value, captures)) return std::string("no");
     std::string out;
-    for (size_t i = 0; i < captures.size(); ++i) out += compiled.names()[i] + "=" + std::string(captures[i]) + ";";
+    for (size_t i = 0; i < captures.size(); ++i) out += names[i] + "=" + std::string(captures[i]) + ";";
     return out;
   };
   EXPECT_EQ(match("/a/{x}", "/a/b-1._Z"), "x=b-1._Z;");
