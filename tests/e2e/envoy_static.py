@@ -61,10 +61,14 @@ def module_filter(name, config=""):
             "filter_config": text(config)}
 
 
-def transformation(config):
+def per_route(name, config):
     """A route's entry in typed_per_filter_config."""
-    return {"gloo.transformation": {"@type": _DYNAMIC + "DynamicModuleFilterPerRoute", "dynamic_module_config": MODULE,
-                                    "per_route_config_name": "gloo.transformation", "filter_config": text(config)}}
+    return {name: {"@type": _DYNAMIC + "DynamicModuleFilterPerRoute", "dynamic_module_config": MODULE,
+                   "per_route_config_name": name, "filter_config": text(config)}}
+
+
+def transformation(config):
+    return per_route("gloo.transformation", config)
 
 
 def scope_mutation(table, listener):
