@@ -1,5 +1,5 @@
-"""What stands beside the gateway when functions are measured: an Envoy that does the same and is configured by hand, with the
-same filters, with Lua, with Envoy's own filter for Lambda; and the upstream of both."""
+"""What stands beside the gateway when functions are measured: an Envoy that is configured by hand and does the same, with
+the same filters, with Lua, with Envoy's own filter for Lambda; and the upstream of both."""
 
 import base64
 import json
@@ -165,3 +165,17 @@ def envoy(folder, port, grpc_port, descriptors):
                                                          "headers_with_underscores_action": "REJECT_REQUEST"})
     main["per_connection_buffer_limit_bytes"] = 1 << 20
     return envoys.Envoy(folder, "by-hand", envoys.static([main], clusters), module=BUILD / "lib")
+
+
+def many(folder, port, count, configured):
+    """An Envoy with many routes; `configured`: each has a header set by Envoy's own filter."""
+    name, kind = "envoy.filters.http.header_mutation", "header_mutation.v3.HeaderMutation"
+    routes = []
+    for i in range(count):
+        routes.append({"match": {"prefix": f"/f{i}/"}, "route": {"cluster": "backend"}})
+        if configured:
+            routes[-1]["typed_per_filter_config"] = {name: {
+                "@type": _kind(f"{kind}PerRoute"), "mutations": {"request_mutations": [{"append": {
+                    "header": {"key": "x-function", "value": f"f{i}"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}]}}}
+    return envoys.Envoy(folder, "many", envoys.static([envoys.listener("main", [_filter(name, kind)], routes)],
+                                                      [envoys.cluster("backend", port)]))

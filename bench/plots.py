@@ -18,7 +18,7 @@ def draw(folder, groups, facts):
         for row in group.rows:
             cases.setdefault(row.case, []).append(row)
         cases = {case: rows for case, rows in cases.items() if len(rows) > 1 or rows[0].floor is not None or rows[0].peers}
-        if cases:
+        if cases and group.plotted:
             _draw_group(folder / f"{group.name}.png", group.title, cases, facts)
 
 

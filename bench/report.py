@@ -42,6 +42,8 @@ class Group:
     name: str
     title: str
     rows: list
+    # A picture for each case tells more than the table.
+    plotted: bool = True
 
 
 def number(value):
@@ -85,16 +87,21 @@ def print_group(group):
 
 
 def write_markdown(path, groups, facts):
-    """All tables on one page."""
-    lines = ["# Figures of the last run", "", *(f"- {key}: {value}" for key, value in facts.items()), "",
-             f"{verdict(groups)}. What they mean: [performance](../../docs/performance.md)."]
+    """All tables on one page; those of groups that were not measured now stay as they are, each with its own date."""
+    kept = {}
+    if path.exists():
+        for section in path.read_text(encoding="utf-8").split("\n## ")[1:]:
+            kept[section.split("\n", 1)[0]] = section.strip()
     for group in groups:
         rows, used = _table(group)
-        lines += ["", f"## {group.name}", "", group.title, ""]
-        lines += ["| " + " | ".join(rows[0][i] for i in used) + " |",
-                  "| " + " | ".join("---" if i in TEXT else "---:" for i in used) + " |"]
-        lines += ["| " + " | ".join(row[i] for i in used) + " |" for row in rows[1:]]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        lines = [group.name, "", f"{group.title}.", "",
+                 f"{facts['date']}, {facts['cores']} cores, load {facts['load']}; {verdict([group])}.", "",
+                 "| " + " | ".join(rows[0][i] for i in used) + " |",
+                 "| " + " | ".join("---" if i in TEXT else "---:" for i in used) + " |"]
+        kept[group.name] = "\n".join(lines + ["| " + " | ".join(row[i] for i in used) + " |" for row in rows[1:]])
+    head = ["# Figures", "", "Of the last run of each part. What they mean: [performance](../../docs/performance.md).", "",
+            *(f"- {key}: {facts[key]}" for key in ("cpu", "memory", "kernel"))]
+    path.write_text("\n".join(head) + "".join(f"\n\n## {section}" for section in kept.values()) + "\n", encoding="utf-8")
 
 
 def verdict(groups):
