@@ -5,6 +5,7 @@ import pathlib
 import re
 import subprocess
 
+import measure
 from harness import http
 from harness.gateway import GLOO, clean_environment, find_envoy
 from harness.waiting import wait_for
@@ -22,9 +23,10 @@ class Envoy:
         self.process = subprocess.Popen(
             [find_envoy(), "-c", str(config), "--admin-address-path", str(admin_path), "--use-dynamic-base-id",
              "--concurrency", "1", "-l", "warning"],
-            stdout=self.log, stderr=subprocess.STDOUT,
+            stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
             env={**clean_environment(), **({"ENVOY_DYNAMIC_MODULES_SEARCH_PATH": str(module)} if module else {})})
         self.pid = self.process.pid
+        measure.alike(self.pid)
         try:
             wait_for(lambda: self._lives() and admin_path.exists() and admin_path.read_text(), f"Envoy {name}", 20)
             self.admin_port = int(admin_path.read_text().rsplit(":", 1)[1])

@@ -17,6 +17,12 @@ class Site(Gateway):
     def __enter__(self):
         return self
 
+    def wait_ready(self, **more):
+        super().wait_ready(**more)
+        measure.alike(self.pid)
+        measure.alike(self.envoy_pid)
+        return self
+
     def timed_start(self, host, path, timeout=180):
         """Seconds from the start of the program to the first 200 of a route."""
         began = time.perf_counter()

@@ -9,7 +9,8 @@ import pytest
 
 from harness.gateway import BUILD, ROOT
 
-PARTS = ["routes", "services", "endpoints", "start", "storm", "bighost", "tls", "stats", "memory", "million"]
+PARTS = ["routes", "services", "endpoints", "start", "storm", "bighost", "tls", "stats", "memory", "functions",
+         "million"]
 
 
 @pytest.mark.parametrize("part", PARTS)
