@@ -107,9 +107,9 @@ CASES = [
     Case(LONG, "/plain", LARGE, JSON, peers={HAND: "/plain"}, share=0.02),
     Case("request body, POST 1 MB", "/body", LARGE, JSON, LONG, peers={LUA: "/body"}, echoed=True, share=0.02),
     Case(GRPC, "/shop.v1.Shelves/Hello", frame(message("HelloRequest")(**HELLO)), GRPC_HEADERS,
-         peers={HAND: "/shop.v1.Shelves/Hello"}, share=0.3),
+         peers={HAND: "/shop.v1.Shelves/Hello"}),
     Case("gRPC from JSON", "/shop.v1.Books/Hello", json.dumps(HELLO), JSON, GRPC, None,
-         {HAND: "/shop.v1.Books/Hello"}, 3, share=0.3),
+         {HAND: "/shop.v1.Books/Hello"}, 3),
 ]
 RENDERED = ["request body, POST 1 KB", "a loop over a list of 100", "request body, POST 1 MB"]
 
