@@ -1,5 +1,5 @@
-"""What stands beside the gateway when functions are measured: an Envoy that is configured by hand and does the same, with
-the same filters, with Lua, with Envoy's own filter for Lambda; and the upstream of both."""
+"""What stands beside the gateway when functions are measured: an Envoy configured by hand that does the same with the same
+filters, with Lua, with Envoy's own filter for Lambda; and the upstream of both."""
 
 import base64
 import json
@@ -117,17 +117,29 @@ def _aws_lambda(function, passthrough):
         "credentials": {"access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY}}}}
 
 
-def _transcoder(descriptors):
+def _transcoder(service, descriptors):
     return {"envoy.filters.http.grpc_json_transcoder": {
-        "@type": _kind("grpc_json_transcoder.v3.GrpcJsonTranscoder"), "services": ["shop.v1.Books"],
+        "@type": _kind("grpc_json_transcoder.v3.GrpcJsonTranscoder"), "services": [service],
         "proto_descriptor_bin": base64.b64encode(descriptors).decode(), "auto_mapping": True,
         "match_incoming_request_route": True, "convert_grpc_status": True,
         "request_validation_options": {"reject_unknown_method": True, "reject_unknown_query_parameters": True}}}
 
 
+def _grpc_routes(route, descriptors):
+    """Books.Hello from JSON and nothing else. Shelves.Hello: gRPC is passed on; for the rest the route has all that the
+    gateway's has, so that gRPC and gRPC-Web of any path could call the method."""
+    passed = route("/shop.v1.Shelves/Hello", "backend-grpc")
+    passed["match"]["grpc"] = {}
+    enabled = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}
+    called = route("/shop.v1.Shelves/Hello", "backend-grpc", {
+        **_transcoder("shop.v1.Shelves", descriptors), "envoy.filters.http.grpc_web": enabled})
+    called["route"]["regex_rewrite"] = {"pattern": {"regex": "^[^?]*"}, "substitution": "/shop.v1.Shelves/Hello"}
+    return [passed, called, route("/shop.v1.Books/Hello", "backend-grpc", _transcoder("shop.v1.Books", descriptors))]
+
+
 def envoy(folder, port, grpc_port, descriptors):
-    """The routes of parts/functions.py, without a control plane. Options of the listener are those that Envoy's guide to
-    the edge asks for, as the gateway has them."""
+    """The routes of parts/functions.py, without a control plane. Its listener has the options that Envoy's guide to the edge
+    asks for, as the gateway's has."""
     host = f"127.0.0.1:{port}"
 
     def route(path, cluster="backend", filters=None):
@@ -141,6 +153,7 @@ def envoy(folder, port, grpc_port, descriptors):
         {"name": "gloo.lambda", "disabled": True, "typed_config": module_filter("gloo.lambda")},
         _filter("envoy.filters.http.aws_lambda", "aws_lambda.v3.Config",
                 arn=f"{ACCOUNT}:none"),
+        _filter("envoy.filters.http.grpc_web", "grpc_web.v3.GrpcWeb"),
         _filter("envoy.filters.http.grpc_json_transcoder", "grpc_json_transcoder.v3.GrpcJsonTranscoder",
                 proto_descriptor_bin=""),
     ]
@@ -148,7 +161,8 @@ def envoy(folder, port, grpc_port, descriptors):
     own["metadata"] = {"filter_metadata": {"com.amazonaws.lambda": {"egress_gateway": True}}}
     clusters = [
         envoys.cluster("backend", port), own,
-        envoys.cluster("backend-lambda", port, explicit_http_config={"http_protocol_options": {}}, http_filters=_signed()),
+        envoys.cluster("backend-lambda", port, http_filters=_signed(),
+                       explicit_http_config={"http_protocol_options": {}}),
         envoys.cluster("backend-grpc", grpc_port, explicit_http_config={"http2_protocol_options": {}})]
     routes = [
         route("/headers/", filters=_lua(LUA_HEADERS)), route("/body", filters=_lua(LUA_BODY)),
@@ -157,7 +171,7 @@ def envoy(folder, port, grpc_port, descriptors):
         route("/web", "backend-lambda", _module_lambda("web", "apiGatewayV2", host)),
         route("/aws/raw", "backend-aws", _aws_lambda("price", True)),
         route("/aws/web", "backend-aws", _aws_lambda("web", False)),
-        route("/shop.v1.Shelves/Hello", "backend-grpc"), route("/shop.v1.Books/Hello", "backend-grpc", _transcoder(descriptors))]
+        *_grpc_routes(route, descriptors)]
     main = envoys.listener("main", filters, routes, use_remote_address=True, normalize_path=True, merge_slashes=True,
                            path_with_escaped_slashes_action="UNESCAPE_AND_REDIRECT", stream_idle_timeout="300s",
                            request_headers_timeout="30s", server_name="bench",
@@ -165,17 +179,3 @@ def envoy(folder, port, grpc_port, descriptors):
                                                          "headers_with_underscores_action": "REJECT_REQUEST"})
     main["per_connection_buffer_limit_bytes"] = 1 << 20
     return envoys.Envoy(folder, "by-hand", envoys.static([main], clusters), module=BUILD / "lib")
-
-
-def many(folder, port, count, configured):
-    """An Envoy with many routes; `configured`: each has a header set by Envoy's own filter."""
-    name, kind = "envoy.filters.http.header_mutation", "header_mutation.v3.HeaderMutation"
-    routes = []
-    for i in range(count):
-        routes.append({"match": {"prefix": f"/f{i}/"}, "route": {"cluster": "backend"}})
-        if configured:
-            routes[-1]["typed_per_filter_config"] = {name: {
-                "@type": _kind(f"{kind}PerRoute"), "mutations": {"request_mutations": [{"append": {
-                    "header": {"key": "x-function", "value": f"f{i}"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}]}}}
-    return envoys.Envoy(folder, "many", envoys.static([envoys.listener("main", [_filter(name, kind)], routes)],
-                                                      [envoys.cluster("backend", port)]))

@@ -23,8 +23,8 @@ def main_thread_ns(pid):
 def alike(pid):
     """Gives the session of a process the priority of this program.
 
-    Linux shares a core among sessions first (autogroups), then within each by niceness; a gateway starts its Envoy in a session
-    of its own. So all that are compared have one each, and `nice` counts for all of them.
+    Linux shares a core among sessions first (autogroups), then within each by niceness; a gateway starts its Envoy in a
+    session of its own. So all that are compared have one each, and `nice` counts for all of them.
     """
     group = pathlib.Path(f"/proc/{pid}/autogroup")
     if group.exists():

@@ -99,9 +99,11 @@ def write_markdown(path, groups, facts):
                  "| " + " | ".join(rows[0][i] for i in used) + " |",
                  "| " + " | ".join("---" if i in TEXT else "---:" for i in used) + " |"]
         kept[group.name] = "\n".join(lines + ["| " + " | ".join(row[i] for i in used) + " |" for row in rows[1:]])
-    head = ["# Figures", "", "Of the last run of each part. What they mean: [performance](../../docs/performance.md).", "",
+    head = ["# Figures", "",
+            "Of the last run of each part. What they mean: [performance](../../docs/performance.md).", "",
             *(f"- {key}: {facts[key]}" for key in ("cpu", "memory", "kernel"))]
-    path.write_text("\n".join(head) + "".join(f"\n\n## {section}" for section in kept.values()) + "\n", encoding="utf-8")
+    sections = "".join(f"\n\n## {section}" for section in kept.values())
+    path.write_text("\n".join(head) + sections + "\n", encoding="utf-8")
 
 
 def verdict(groups):

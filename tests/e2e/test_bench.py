@@ -1,6 +1,7 @@
 """The benchmarks work: the smallest size of each part, without a judgement of the figures."""
 
 import csv
+import math
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from harness.gateway import BUILD, ROOT
 
 PARTS = ["routes", "services", "endpoints", "start", "storm", "bighost", "tls", "stats", "memory", "functions",
-         "million"]
+         "manyfunctions", "million"]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -25,5 +26,7 @@ def test_a_part_measures(part, tmp_path):
         rows = list(csv.DictReader(table))
     assert rows, "no row"
     for row in rows:
-        assert float(row["p50"]) >= 0, row
+        # What is added may be less than what the machine does meanwhile.
+        least = -math.inf if row["unit"] == "%" or row["case"].endswith("added") else 0
+        assert float(row["p50"]) >= least, row
     assert f"## {part}\n" in (tmp_path / "README.md").read_text()
