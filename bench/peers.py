@@ -34,8 +34,9 @@ class Peer:
         self.process = subprocess.Popen(
             [str(context.go_programs / "serve"), *arguments, f"-hosts={hosts}", f"-per={per}", f"-clusters={clusters}",
              f"-endpoints={endpoints}", f"-backend={backend.port}", f"-other={backend.listening['other']}"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, start_new_session=True)
         self.pid = self.process.pid
+        measure.alike(self.pid)
         self.envoy = None
         try:
             port = json.loads(self._line())["port"]
