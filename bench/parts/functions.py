@@ -267,7 +267,7 @@ def cpu_rows(results):
                 # Both sides have the filter; what their listeners differ in is taken off.
                 more = [100 * ((mine - plain) - (theirs - other)) / theirs for mine, plain, theirs, other in
                         zip(ours, base["Gloo"], others[label], base[label])]
-                rows.append(Row(f"{case.name}, of that the filter", "%", measure.median(more), aim=aim))
+                rows.append(Row(f"{case.name}, more than {label}, the filter alone", "%", measure.median(more), aim=aim))
     return rows
 
 
