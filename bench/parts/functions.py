@@ -180,7 +180,10 @@ class Jinja:
         # It is among what tools/functions-framework.txt pins, in a folder of its own.
         if str(self.FOLDER) not in sys.path:
             sys.path.append(str(self.FOLDER))
-        import jinja2
+        try:
+            import jinja2
+        except ImportError as error:
+            raise RuntimeError("Jinja is missing: run tools/setup --test") from error
         self.template = jinja2.Template(source)
         self.body = body
         self.times = max(1, 100_000 // len(body))
