@@ -11,9 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "filters/ed25519.h"
 #include "filters/json.h"
 #include "filters/scope_key.h"
 #include "template/json.h"
+#include "template/nkey.h"
 #include "template/transformation.h"
 
 namespace gloo::filters {
@@ -22,6 +24,8 @@ namespace {
 constexpr std::string_view kUserHeader = "x-gloo-nats-user";
 constexpr std::string_view kPasswordHeader = "x-gloo-nats-password";
 constexpr std::string_view kTokenHeader = "x-gloo-nats-token";
+constexpr std::string_view kJwtHeader = "x-gloo-nats-jwt";
+constexpr std::string_view kSeedHeader = "x-gloo-nats-seed";
 
 // These become headers of every message: what the body is, which event it is, which trace it belongs to.
 constexpr std::string_view kForwarded[] = {"content-encoding", "content-type", "traceparent",
@@ -147,13 +151,26 @@ tmpl::Value Find(const tmpl::Value& object, std::string_view key) {
   return tmpl::Value::Missing();
 }
 
-bool DemandsTls(std::string_view info) {
+struct ServerInfo {
+  bool demands_tls = false;
+  std::string nonce;
+};
+
+ServerInfo ReadInfo(std::string_view json) {
+  ServerInfo out;
   tmpl::Arena arena;
   tmpl::Value value;
   tmpl::JsonError mistake;
-  if (!tmpl::ReadJson(info, &arena, &value, &mistake)) return false;
+  if (!tmpl::ReadJson(json, &arena, &value, &mistake)) return out;
   const tmpl::Value required = Find(value, "tls_required");
-  return required.type == tmpl::Type::kBool && required.flag;
+  out.demands_tls = required.type == tmpl::Type::kBool && required.flag;
+  if (const tmpl::Value nonce = Find(value, "nonce"); nonce.is_string()) out.nonce = nonce.view();
+  return out;
+}
+
+template <size_t N>
+std::string_view View(const std::array<uint8_t, N>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace
@@ -172,8 +189,12 @@ std::unique_ptr<NatsBridgeConfig> NatsBridgeConfig::Parse(std::string_view json,
     config->auth = Auth::kUser;
   } else if (auth == "token") {
     config->auth = Auth::kToken;
+  } else if (auth == "nkey") {
+    config->auth = Auth::kNkey;
+  } else if (auth == "jwt") {
+    config->auth = Auth::kJwt;
   } else if (auth != "none") {
-    *error = "auth: must be \"none\", \"user\" or \"token\"";
+    *error = "auth: must be one of \"none\", \"user\", \"token\", \"nkey\" and \"jwt\"";
     return nullptr;
   }
   if (!tmpl::NatsSubjectMistake(config->inbox).empty()) {
@@ -230,19 +251,37 @@ void NatsBridge::OnRequestHeaders(bool end_of_stream) {
   const RequestHeaders headers(envoy_);
   // Whatever becomes of the request: the next one finds the connection used. And at once, for a server closes a new
   // connection on which nobody speaks.
-  if (filtered == filtered_) Connect(headers);
-  if (Failure failure = ReadCall(headers); failure.status != 0) return Fail(std::move(failure));
+  const bool fresh = filtered == filtered_;
+  awaits_nonce_ = fresh && config_->signs();
+  if (fresh && !awaits_nonce_) Connect(headers, "");
+  if (Failure failure = ReadCall(headers); failure.status != 0) {
+    if (!awaits_nonce_) return Fail(std::move(failure));
+    failure_ = std::move(failure);
+    state_ = State::kHold;
+    return;
+  }
   if (end_of_stream) Publish();
 }
 
-void NatsBridge::Connect(const RequestHeaders& request) {
+void NatsBridge::Connect(const RequestHeaders& request, std::string_view nonce) {
   connected_ = true;
   NatsCredentials credentials;
+  std::string user;
+  std::string signature;
   if (config_->auth == NatsBridgeConfig::Auth::kUser) {
     credentials.user = request.Get(kUserHeader);
     credentials.password = request.Get(kPasswordHeader);
   } else if (config_->auth == NatsBridgeConfig::Auth::kToken) {
     credentials.token = request.Get(kTokenHeader);
+  } else if (std::string seed; config_->signs() && tmpl::ReadUserSeed(request.Get(kSeedHeader), &seed)) {
+    signature = tmpl::Base64Url(View(Ed25519Sign(seed, nonce)));
+    credentials.signature = signature;
+    if (config_->auth == NatsBridgeConfig::Auth::kJwt) {
+      credentials.jwt = request.Get(kJwtHeader);
+    } else {
+      user = tmpl::UserKeyText(View(Ed25519Public(seed)));
+      credentials.nkey = user;
+    }
   }
   std::string out;
   AppendNatsConnect(credentials, &out);
@@ -313,7 +352,8 @@ NatsBridge::Failure NatsBridge::TakeHeaders(const RequestHeaders& request) {
 }
 
 void NatsBridge::Publish() {
-  state_ = State::kWait;
+  state_ = awaits_nonce_ ? State::kHold : State::kWait;
+  if (state_ == State::kHold) return;
   std::string out;
   std::string inbox;
   if (call_.mode != tmpl::NatsMode::kPublish) {
@@ -375,19 +415,35 @@ bool NatsBridge::OnEvent(const NatsEvent& event) {
       }
       return false;
     case Kind::kInfo:
-      // A new connection. One that Envoy made for a request which then went away can be taken for a used one for as
-      // long as the server's first words are under way.
-      if (!connected_) {
-        Fail({503, "the connection to the NATS server was not ready"});
-        return false;
-      }
-      // The server takes what we have sent for a failed handshake, and closes without a word.
-      if (config_->tls || !DemandsTls(event.text)) return true;
-      Fail({502, std::string(kDemandsTls)});
-      return false;
+      return OnInfo(event.text);
     case Kind::kOk:
       return true;
   }
+  return true;
+}
+
+bool NatsBridge::OnInfo(std::string_view json) {
+  if (!awaits_nonce_ && !connected_) {
+    // A connection that Envoy made for a request which then went away can be taken for a used one for as long as the
+    // server's first words are under way.
+    Fail({503, "the connection to the NATS server was not ready"});
+    return false;
+  }
+  const ServerInfo info = ReadInfo(json);
+  if (info.demands_tls && !config_->tls) {
+    // The server takes what we have sent for a failed handshake, and closes without a word.
+    Fail({502, std::string(kDemandsTls)});
+    return false;
+  }
+  if (!awaits_nonce_) return true;
+  awaits_nonce_ = false;
+  Connect(RequestHeaders(envoy_), info.nonce);
+  if (state_ != State::kHold) return true;
+  if (failure_.status != 0) {
+    Fail(std::move(failure_));
+    return false;
+  }
+  Publish();
   return true;
 }
 

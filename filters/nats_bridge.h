@@ -15,13 +15,16 @@
 
 namespace gloo::filters {
 
-// Of an upstream: JSON {"auth": "none" | "user" | "token", "inbox": "_INBOX", "max_payload": "1048576", "tls": false}.
-// Credentials are not in it: the cluster's filters put them into headers of each request.
+// Of an upstream: JSON {"auth": "none" | "user" | "token" | "nkey" | "jwt", "inbox": "_INBOX",
+// "max_payload": "1048576", "tls": false}. Credentials are not in it: the cluster's filters put them into headers of
+// each request.
 struct NatsBridgeConfig {
   // Null on a mistake, which `error` tells.
   static std::unique_ptr<NatsBridgeConfig> Parse(std::string_view json, std::string* error);
 
-  enum class Auth { kNone, kUser, kToken };
+  enum class Auth { kNone, kUser, kToken, kNkey, kJwt };
+  // What the server sends first is signed.
+  bool signs() const { return auth == Auth::kNkey || auth == Auth::kJwt; }
   Auth auth = Auth::kNone;
   std::string inbox;
   // Bytes of a message with its headers, either way.
@@ -51,6 +54,7 @@ class NatsBridge {
  private:
   enum class State {
     kRequest,  // the request's body is on its way
+    kHold,     // the request is there, or refused with failure_; the server's first words are waited for
     kWait,     // the message is sent
     kClose,    // the server will close the connection, or is asked to; then the client is answered with error_
     kDone,
@@ -62,13 +66,15 @@ class NatsBridge {
 
   class RequestHeaders;
 
-  void Connect(const RequestHeaders& request);
+  void Connect(const RequestHeaders& request, std::string_view nonce);
   // Status 0: the call is good, and all of it is known.
   Failure ReadCall(const RequestHeaders& request);
   Failure TakeHeaders(const RequestHeaders& request);
   void Publish();
   // False: the client is answered.
   bool OnEvent(const NatsEvent& event);
+  // The server's first words. False: the client is answered.
+  bool OnInfo(std::string_view json);
   bool OnError(std::string_view text);
   void Unsubscribe();
   void OnReply(const NatsEvent& message);
@@ -84,6 +90,7 @@ class NatsBridge {
   const uint64_t filtered_;
   // The server was told, by this bridge, who speaks.
   bool connected_ = false;
+  bool awaits_nonce_ = false;
   State state_ = State::kRequest;
   tmpl::NatsCall call_;
   std::string subject_;

@@ -8,6 +8,7 @@
 namespace gloo::filters {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
@@ -222,6 +223,66 @@ TEST_F(NatsBridgeTest, AConnectionThatWasUsedIsNotToldAgainWhoSpeaks) {
   EXPECT_EQ(mistaken.response->body, "the connection to the NATS server was not ready");
 }
 
+constexpr char kSeed[] = "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y";
+
+// By the key of the bytes 0 to 31, of the text "nonce"; made by Python's cryptography.
+constexpr char kSigned[] =
+    "\"sig\":\"-HTq4d6DDHVNb8MsTRAZtSIa0vXA_yuZblwTA7JT5wYzmKBxJ2wpYfjHh7hcptZlidbVw_6ZLyubjm_yDk-OCQ\"";
+
+TEST(NatsBridgeConfigTest, TheServersNonceIsSigned) {
+  FakeBridgeConfig config(R"({"auth":"nkey","inbox":"_INBOX","max_payload":"1000","tls":false})");
+  FakeBridge bridge(config);
+  bridge.Headers(Call("nats publish", "a", {{"x-gloo-nats-seed", kSeed}, {"x-gloo-nats-jwt", "mine"}}));
+  bridge.Body({"x"});
+  EXPECT_EQ(bridge.sent, "");
+  bridge.Server({"INFO {\"nonce\":\"nonce\"}\r\n"});
+  EXPECT_THAT(bridge.sent, HasSubstr("\"nkey\":\"UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK\""));
+  EXPECT_THAT(bridge.sent, HasSubstr(kSigned));
+  EXPECT_THAT(bridge.sent, HasSubstr("}\r\nPUB a 1\r\nx\r\nPING\r\n"));
+  EXPECT_THAT(bridge.sent, Not(HasSubstr("jwt")));
+  EXPECT_THAT(bridge.sent, Not(HasSubstr(kSeed)));
+  bridge.Server({"PONG\r\n"});
+  EXPECT_EQ(bridge.response.value().status, 202u);
+}
+
+TEST(NatsBridgeConfigTest, AJwtAndTheNonceSigned) {
+  FakeBridgeConfig config(R"({"auth":"jwt","inbox":"_INBOX","max_payload":"1000","tls":false})");
+  FakeBridge bridge(config);
+  bridge.Headers(Call("nats publish", "a", {{"x-gloo-nats-seed", kSeed}, {"x-gloo-nats-jwt", "a.b.c"}}));
+  // Before the body has come.
+  bridge.Server({"INFO {\"nonce\":\"nonce\"}\r\n"});
+  EXPECT_THAT(bridge.TakeSent(), AllOf(HasSubstr("\"jwt\":\"a.b.c\""), HasSubstr(kSigned), Not(HasSubstr("PUB"))));
+  bridge.Body({"x"});
+  EXPECT_EQ(bridge.TakeSent(), "PUB a 1\r\nx\r\nPING\r\n");
+  // A call that is refused leaves a connection that is good for others.
+  FakeBridge refused(config);
+  refused.Headers(Call("nats publish", "a b", {{"x-gloo-nats-seed", kSeed}, {"x-gloo-nats-jwt", "a.b.c"}}));
+  refused.Body({"x"});
+  EXPECT_FALSE(refused.response.has_value());
+  refused.Server({"INFO {\"nonce\":\"nonce\"}\r\n"});
+  EXPECT_EQ(refused.response.value().status, 400u);
+  EXPECT_THAT(refused.sent, AllOf(HasSubstr(kSigned), Not(HasSubstr("PUB"))));
+}
+
+TEST(NatsBridgeConfigTest, ErrorsWhileTheFirstWordsAreAwaited) {
+  FakeBridgeConfig config(R"({"auth":"jwt","inbox":"_INBOX","max_payload":"1000","tls":false})");
+  FakeBridge tls(config);
+  tls.Headers(Call("nats publish"), true);
+  tls.Server({"INFO {\"tls_required\":true}\r\n"});
+  EXPECT_EQ(tls.response.value().status, 502u);
+  EXPECT_EQ(tls.sent, "");
+  FakeBridge full(config);
+  full.Headers(Call("nats publish"), true);
+  full.Server({"-ERR 'maximum connections exceeded'\r\n"});
+  EXPECT_EQ(full.response.value().status, 503u);
+  // A seed that is none signs nothing: the server refuses it.
+  FakeBridge unsigned_(config);
+  unsigned_.Headers(Call("nats publish", "a", {{"x-gloo-nats-seed", "SUx"}}), true);
+  unsigned_.Server({"INFO {\"nonce\":\"nonce\"}\r\n-ERR 'Authorization Violation'\r\n"});
+  EXPECT_EQ(unsigned_.response.value().status, 502u);
+  EXPECT_THAT(unsigned_.sent, Not(HasSubstr("sig")));
+}
+
 TEST_F(NatsBridgeTest, WithoutACallNoMessageIsSent) {
   bridge_.Headers({{"x-gloo-call", ""}, {"x-gloo-nats-subject", "a"}}, true);
   Expect(500, "an upstream of type nats is reached through functions only");
@@ -377,7 +438,7 @@ TEST(NatsBridgeConfigTest, SaysWhatIsWrong) {
   const std::pair<const char*, const char*> all[] = {
       {"", "gloo.nats: "},
       {R"({"auth":"x","inbox":"a","max_payload":"1","tls":false})",
-       "gloo.nats: auth: must be \"none\", \"user\" or \"token\""},
+       "gloo.nats: auth: must be one of \"none\", \"user\", \"token\", \"nkey\" and \"jwt\""},
       {R"({"auth":"none","inbox":"a","max_payload":"1"})", "gloo.nats: tls: must be true or false"},
       {R"({"auth":"none","inbox":"a","max_payload":"1","tls":"no"})", "gloo.nats: tls: must be true or false"},
       {R"({"auth":"none","inbox":"a b","max_payload":"1","tls":false})",

@@ -59,6 +59,9 @@ void AppendNatsConnect(const NatsCredentials& credentials, std::string* out) {
   AppendField("user", credentials.user, out);
   AppendField("pass", credentials.password, out);
   AppendField("auth_token", credentials.token, out);
+  AppendField("jwt", credentials.jwt, out);
+  AppendField("nkey", credentials.nkey, out);
+  AppendField("sig", credentials.signature, out);
   out->append("}").append(kEnd);
 }
 

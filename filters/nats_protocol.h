@@ -15,6 +15,9 @@ struct NatsCredentials {
   std::string_view user;
   std::string_view password;
   std::string_view token;
+  std::string_view jwt;
+  std::string_view nkey;       // the user's public key
+  std::string_view signature;  // of the nonce of INFO
 };
 
 // Protocol 0: the server sends nothing unasked but PING, so that a connection which nobody uses stays quiet.

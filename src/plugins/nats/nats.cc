@@ -15,6 +15,7 @@
 #include "plugins/rest_call.h"
 #include "src/plugins/nats/nats.pb.h"
 #include "template/nats.h"
+#include "template/nkey.h"
 #include "translator/envoy_build.h"
 #include "translator/names.h"
 #include "translator/text.h"
@@ -43,6 +44,8 @@ constexpr char kBridge[] = "gloo.nats";
 constexpr char kUserHeader[] = "x-gloo-nats-user";
 constexpr char kPasswordHeader[] = "x-gloo-nats-password";
 constexpr char kTokenHeader[] = "x-gloo-nats-token";
+constexpr char kJwtHeader[] = "x-gloo-nats-jwt";
+constexpr char kSeedHeader[] = "x-gloo-nats-seed";
 
 // ---- upstreams
 
@@ -90,39 +93,69 @@ void SetHosts(const NatsSpec& spec, Cluster* cluster, ClusterLoadAssignment* end
   }
 }
 
+struct Credentials {
+  std::string_view auth;  // in the bridge's words
+  // Keys of the secret, and the headers that the bridge reads.
+  std::map<std::string, std::string> headers;
+};
+constexpr std::string_view kWantedKeys = "user and password, or token, or seed, or jwt and seed";
+
+// By the keys that a secret has. Null: not one way of the four.
+std::optional<Credentials> CredentialsOf(const model::NamedData& secret) {
+  std::set<std::string> keys;
+  for (const char* key : {"user", "password", "token", "seed", "jwt"}) {
+    if (secret.data.contains(key)) keys.insert(key);
+  }
+  if (keys == std::set<std::string>{"user", "password"}) {
+    return Credentials{"user", {{"user", kUserHeader}, {"password", kPasswordHeader}}};
+  }
+  if (keys == std::set<std::string>{"token"}) return Credentials{"token", {{"token", kTokenHeader}}};
+  if (keys == std::set<std::string>{"seed"}) return Credentials{"nkey", {{"seed", kSeedHeader}}};
+  if (keys == std::set<std::string>{"jwt", "seed"}) {
+    return Credentials{"jwt", {{"jwt", kJwtHeader}, {"seed", kSeedHeader}}};
+  }
+  return std::nullopt;
+}
+
+bool IsGoodSeed(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  std::string seed;
+  return tmpl::ReadUserSeed(text, &seed);
+}
+
 // What the servers know Gloo by reaches Envoy by SDS, and the bridge as headers that no request can bring along: the
-// bridge reads only those that `auth` names, and the cluster writes them over. Nothing: it is not there yet.
+// bridge reads only those of its `auth`, and the cluster writes them over. Nothing: it is not there yet.
 std::optional<std::string> SetCredentials(const NatsSpec& spec, Inputs& inputs, Cluster* cluster, Issues& issues) {
   if (spec.secret_ref().empty()) return "none";
   constexpr std::string_view kField = "secretRef";
+  const std::string name = JsonQuote(spec.secret_ref());
   const model::NamedDataPtr secret = inputs.Secret(spec.secret_ref(), kField, issues);
   if (secret == nullptr) {
     issues.Warning(kField, "SecretNotFound",
-                   Cat("there is no secret ", JsonQuote(spec.secret_ref()),
-                       " that is good; the upstream is not served until there is"));
+                   Cat("there is no secret ", name, " that is good; the upstream is not served until there is"));
     return std::nullopt;
   }
-  const bool user = secret->data.contains("user") && secret->data.contains("password");
-  const bool token = secret->data.contains("token");
-  if (user == token) {
-    issues.Warning(
-        kField, "KeyNotFound",
-        Cat("secret ", JsonQuote(spec.secret_ref()),
-            user ? " has a token beside user and password; the upstream is not served until it has one of them"
-                 : " must have the keys user and password, or token; the upstream is not served until it has"));
+  const std::optional<Credentials> credentials = CredentialsOf(*secret);
+  if (!credentials.has_value()) {
+    issues.Warning(kField, "KeyNotFound",
+                   Cat("secret ", name, " must have the keys ", kWantedKeys,
+                       ", and none of the others; the upstream is not ", "served until it has"));
+    return std::nullopt;
+  }
+  if (secret->data.contains("seed") && !IsGoodSeed(secret->data.at("seed"))) {
+    issues.Warning(kField, "BadSeed",
+                   Cat("the seed of secret ", name,
+                       " is none of a NATS user (\"SU...\"); the upstream is not served until it is"));
     return std::nullopt;
   }
   // A server that keeps its passwords hashed takes a tenth of a second to check one: it is told once a connection.
   translator::AddUpstreamFilter(kModuleFilter, translator::ModuleFilter(kBridge, ""), cluster);
-  std::map<std::string, std::string> headers;
-  if (user) headers = {{"user", kUserHeader}, {"password", kPasswordHeader}};
-  if (token) headers = {{"token", kTokenHeader}};
-  for (const auto& [key, header] : headers) {
+  for (const auto& [key, header] : credentials->headers) {
     const std::string resource = inputs.TextResource(spec.secret_ref(), key, "", kField, issues);
     if (resource.empty()) return std::nullopt;
     translator::AddCredential(header, resource, cluster);
   }
-  return user ? "user" : "token";
+  return std::string(credentials->auth);
 }
 
 void SetBridge(const NatsSpec& spec, std::string_view auth, Cluster* cluster) {

@@ -150,6 +150,15 @@ TEST_F(NatsTest, CredentialsTravelBySds) {
   Translate("hosts { addr: '10.0.0.1' } secret_ref: 'keys'");
   EXPECT_THAT(cluster_.ShortDebugString(), HasSubstr("text::token:keys"));
   EXPECT_THAT(Bridge(), HasSubstr(R"("auth":"token")"));
+  const std::string seed = "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y";
+  SetSecret({{"seed", seed + "\n"}});
+  Translate("hosts { addr: '10.0.0.1' } secret_ref: 'keys'");
+  EXPECT_TRUE(ready_);
+  EXPECT_THAT(Bridge(), HasSubstr(R"("auth":"nkey")"));
+  SetSecret({{"seed", seed}, {"jwt", "e.y.x"}});
+  Translate("hosts { addr: '10.0.0.1' } secret_ref: 'keys'");
+  EXPECT_THAT(Bridge(), HasSubstr(R"("auth":"jwt")"));
+  EXPECT_THAT(cluster_.ShortDebugString(), AllOf(HasSubstr("text::jwt:keys"), HasSubstr("text::seed:keys")));
 }
 
 TEST_F(NatsTest, WithoutGoodCredentialsItIsNotServed) {
@@ -161,13 +170,19 @@ TEST_F(NatsTest, WithoutGoodCredentialsItIsNotServed) {
   Translate("hosts { addr: '10.0.0.1' } secret_ref: 'keys'");
   EXPECT_FALSE(ready_);
   EXPECT_THAT(issues_,
-              ElementsAre("warning: secretRef: secret \"keys\" must have the keys user and password, or token; "
-                          "the upstream is not served until it has (KeyNotFound)"));
+              ElementsAre("warning: secretRef: secret \"keys\" must have the keys user and password, or token, or "
+                          "seed, or jwt and seed, and none of the others; the upstream is not served until it has "
+                          "(KeyNotFound)"));
   SetSecret({{"user", "u1"}, {"password", "p"}, {"token", "t"}});
   Translate("hosts { addr: '10.0.0.1' } secret_ref: 'keys'");
   EXPECT_FALSE(ready_);
-  EXPECT_THAT(issues_, ElementsAre("warning: secretRef: secret \"keys\" has a token beside user and password; the "
-                                   "upstream is not served until it has one of them (KeyNotFound)"));
+  EXPECT_THAT(issues_, ElementsAre(HasSubstr("(KeyNotFound)")));
+  SetSecret({{"seed", "SUnone"}});
+  Translate("hosts { addr: '10.0.0.1' } secret_ref: 'keys'");
+  EXPECT_FALSE(ready_);
+  EXPECT_THAT(issues_,
+              ElementsAre("warning: secretRef: the seed of secret \"keys\" is none of a NATS user (\"SU...\"); the "
+                          "upstream is not served until it is (BadSeed)"));
 }
 
 TEST_F(NatsTest, SaysAllThatIsWrongOfAnUpstream) {
