@@ -41,6 +41,8 @@ constexpr std::string_view kEnvoys[] = {"x-envoy-", "x-gloo-"};
 // An answer of a service that failed, in the convention of NATS micro services.
 constexpr std::string_view kServiceErrorCode = "nats-service-error-code";
 
+constexpr std::string_view kPing = "PING\r\n";
+
 // How many requests have passed NatsConnectionFilter on this thread.
 thread_local uint64_t filtered = 0;
 
@@ -153,8 +155,16 @@ tmpl::Value Find(const tmpl::Value& object, std::string_view key) {
 
 struct ServerInfo {
   bool demands_tls = false;
+  size_t max_payload = SIZE_MAX;
   std::string nonce;
 };
+
+// Of a number that is written as one; `otherwise` where it is none.
+size_t NumberOf(const tmpl::Value& value, size_t otherwise) {
+  size_t number = 0;
+  if (value.type == tmpl::Type::kInt && value.integer >= 0) return static_cast<size_t>(value.integer);
+  return value.type == tmpl::Type::kNumber && ReadNumber(value.view(), SIZE_MAX, &number) ? number : otherwise;
+}
 
 ServerInfo ReadInfo(std::string_view json) {
   ServerInfo out;
@@ -164,6 +174,7 @@ ServerInfo ReadInfo(std::string_view json) {
   if (!tmpl::ReadJson(json, &arena, &value, &mistake)) return out;
   const tmpl::Value required = Find(value, "tls_required");
   out.demands_tls = required.type == tmpl::Type::kBool && required.flag;
+  out.max_payload = NumberOf(Find(value, "max_payload"), SIZE_MAX);
   if (const tmpl::Value nonce = Find(value, "nonce"); nonce.is_string()) out.nonce = nonce.view();
   return out;
 }
@@ -252,15 +263,29 @@ void NatsBridge::OnRequestHeaders(bool end_of_stream) {
   // Whatever becomes of the request: the next one finds the connection used. And at once, for a server closes a new
   // connection on which nobody speaks.
   const bool fresh = filtered == filtered_;
-  awaits_nonce_ = fresh && config_->signs();
-  if (fresh && !awaits_nonce_) Connect(headers, "");
-  if (Failure failure = ReadCall(headers); failure.status != 0) {
-    if (!awaits_nonce_) return Fail(std::move(failure));
-    failure_ = std::move(failure);
-    state_ = State::kHold;
-    return;
+  if (fresh && config_->signs()) {
+    awaited_ = Awaited::kNonce;
+  } else if (fresh) {
+    Connect(headers, "");
   }
+  if (Failure failure = ReadCall(headers); failure.status != 0) return Refuse(std::move(failure));
   if (end_of_stream) Publish();
+}
+
+void NatsBridge::Refuse(Failure failure) {
+  if (awaited_ == Awaited::kNothing) return Fail(std::move(failure));
+  failure_ = std::move(failure);
+  state_ = State::kHold;
+}
+
+bool NatsBridge::Release() {
+  if (state_ != State::kHold) return true;
+  if (failure_.status != 0) {
+    Fail(std::move(failure_));
+    return false;
+  }
+  Publish();
+  return true;
 }
 
 void NatsBridge::Connect(const RequestHeaders& request, std::string_view nonce) {
@@ -285,14 +310,19 @@ void NatsBridge::Connect(const RequestHeaders& request, std::string_view nonce) 
   }
   std::string out;
   AppendNatsConnect(credentials, &out);
+  awaited_ = Awaited::kNothing;
+  if (config_->auth != NatsBridgeConfig::Auth::kNone) {
+    awaited_ = Awaited::kPong;
+    out.append(kPing);
+  }
   envoy_dynamic_module_callback_upstream_http_tcp_bridge_send_upstream_data(envoy_, out, false);
 }
 
 void NatsBridge::OnRequestBody(bool end_of_stream) {
   if (state_ != State::kRequest) return;
   for (const abi::EnvoyBuffer& chunk : RequestChunks(envoy_)) {
-    if (chunk.size > config_->max_payload - headers_.size() - body_.size()) {
-      return Fail({413, tmpl::TooLargeError(config_->max_payload, false)});
+    if (chunk.size + headers_.size() + body_.size() > config_->limit()) {
+      return Refuse({413, tmpl::TooLargeError(config_->limit(), false)});
     }
     body_.append(chunk.view());
   }
@@ -316,9 +346,9 @@ NatsBridge::Failure NatsBridge::ReadCall(const RequestHeaders& request) {
   }
   if (Failure failure = TakeHeaders(request); failure.status != 0) return failure;
   const std::string length(request.Get("content-length"));
-  if (headers_.size() >= config_->max_payload ||
-      std::strtoull(length.c_str(), nullptr, 10) > config_->max_payload - headers_.size()) {
-    return {413, tmpl::TooLargeError(config_->max_payload, false)};
+  const size_t limit = config_->limit();
+  if (headers_.size() > limit || std::strtoull(length.c_str(), nullptr, 10) > limit - headers_.size()) {
+    return {413, tmpl::TooLargeError(limit, false)};
   }
   return {};
 }
@@ -352,7 +382,7 @@ NatsBridge::Failure NatsBridge::TakeHeaders(const RequestHeaders& request) {
 }
 
 void NatsBridge::Publish() {
-  state_ = awaits_nonce_ ? State::kHold : State::kWait;
+  state_ = awaited_ == Awaited::kNothing ? State::kWait : State::kHold;
   if (state_ == State::kHold) return;
   std::string out;
   std::string inbox;
@@ -364,7 +394,7 @@ void NatsBridge::Publish() {
   out.reserve(out.size() + headers_.size() + body_.size() + 128 + subject_.size());
   AppendNatsPublish({subject_, inbox, headers_, body_}, &out);
   // Its PONG says that the server has the message.
-  if (call_.mode == tmpl::NatsMode::kPublish) out.append("PING\r\n");
+  if (call_.mode == tmpl::NatsMode::kPublish) out.append(kPing);
   std::string().swap(body_);
   envoy_dynamic_module_callback_upstream_http_tcp_bridge_send_upstream_data(envoy_, out, false);
 }
@@ -397,6 +427,10 @@ bool NatsBridge::OnEvent(const NatsEvent& event) {
     case Kind::kError:
       return OnError(event.text);
     case Kind::kPong:
+      if (awaited_ == Awaited::kPong) {
+        awaited_ = Awaited::kNothing;
+        return Release();
+      }
       if (state_ != State::kWait || call_.mode != tmpl::NatsMode::kPublish) return true;
       if (failure_.status != 0) {
         Fail(std::move(failure_));
@@ -423,7 +457,7 @@ bool NatsBridge::OnEvent(const NatsEvent& event) {
 }
 
 bool NatsBridge::OnInfo(std::string_view json) {
-  if (!awaits_nonce_ && !connected_) {
+  if (awaited_ != Awaited::kNonce && !connected_) {
     // A connection that Envoy made for a request which then went away can be taken for a used one for as long as the
     // server's first words are under way.
     Fail({503, "the connection to the NATS server was not ready"});
@@ -435,15 +469,8 @@ bool NatsBridge::OnInfo(std::string_view json) {
     Fail({502, std::string(kDemandsTls)});
     return false;
   }
-  if (!awaits_nonce_) return true;
-  awaits_nonce_ = false;
-  Connect(RequestHeaders(envoy_), info.nonce);
-  if (state_ != State::kHold) return true;
-  if (failure_.status != 0) {
-    Fail(std::move(failure_));
-    return false;
-  }
-  Publish();
+  config_->server_payload.store(info.max_payload, std::memory_order_relaxed);
+  if (awaited_ == Awaited::kNonce) Connect(RequestHeaders(envoy_), info.nonce);
   return true;
 }
 
@@ -458,6 +485,10 @@ bool NatsBridge::OnError(std::string_view text) {
     break;
   }
   envoy_dynamic_module_callback_log(abi::LogLevel::kDebug, "gloo.nats: the server says: " + std::string(text));
+  if (awaited_ == Awaited::kPong && !closes) {
+    Refuse(std::move(failure));
+    return true;
+  }
   if (state_ == State::kWait && !closes) {
     if (call_.mode == tmpl::NatsMode::kPublish) {
       // The answer to PING is still to come; the next request on this connection would take it for its own.
@@ -489,9 +520,7 @@ void NatsBridge::OnAcknowledgement(const NatsEvent& message) {
   if (error.is_object()) {
     // What the client could do better is its own fault; anything else is the server's.
     const tmpl::Value code = Find(error, "code");
-    size_t number = 0;
-    if (code.type == tmpl::Type::kInt) number = static_cast<size_t>(std::clamp<int64_t>(code.integer, 0, 999));
-    if (code.type == tmpl::Type::kNumber) ReadNumber(code.view(), 999, &number);
+    const size_t number = NumberOf(code, 0);
     status = number >= 400 && number <= 499 ? static_cast<int>(number) : 503;
   } else if (!Find(value, "stream").is_string()) {
     return Fail({502, "bad response: what answers is no stream"});

@@ -2,6 +2,8 @@
 // which Envoy keeps for other requests afterwards. docs/design/nats.md tells how.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,6 +31,10 @@ struct NatsBridgeConfig {
   std::string inbox;
   // Bytes of a message with its headers, either way.
   size_t max_payload = 0;
+  // The same of the server that spoke last: one that is sent more closes the connection, and what it says is often
+  // lost.
+  mutable std::atomic<size_t> server_payload = SIZE_MAX;
+  size_t limit() const { return std::min(max_payload, server_payload.load(std::memory_order_relaxed)); }
   // The cluster talks TLS to the servers.
   bool tls = false;
 };
@@ -54,7 +60,7 @@ class NatsBridge {
  private:
   enum class State {
     kRequest,  // the request's body is on its way
-    kHold,     // the request is there, or refused with failure_; the server's first words are waited for
+    kHold,     // the request is there, or refused with failure_; awaited_ is waited for
     kWait,     // the message is sent
     kClose,    // the server will close the connection, or is asked to; then the client is answered with error_
     kDone,
@@ -67,6 +73,10 @@ class NatsBridge {
   class RequestHeaders;
 
   void Connect(const RequestHeaders& request, std::string_view nonce);
+  // Answers as soon as it may.
+  void Refuse(Failure failure);
+  // Goes on where awaited_ held the request. False: the client is answered.
+  bool Release();
   // Status 0: the call is good, and all of it is known.
   Failure ReadCall(const RequestHeaders& request);
   Failure TakeHeaders(const RequestHeaders& request);
@@ -90,7 +100,9 @@ class NatsBridge {
   const uint64_t filtered_;
   // The server was told, by this bridge, who speaks.
   bool connected_ = false;
-  bool awaits_nonce_ = false;
+  // What a new connection begins with, where there are credentials: a server that refuses them closes it, and what it
+  // says is lost where it has not read what came behind. Nothing is answered before, lest the next request get it.
+  enum class Awaited { kNothing, kNonce, kPong } awaited_ = Awaited::kNothing;
   State state_ = State::kRequest;
   tmpl::NatsCall call_;
   std::string subject_;

@@ -229,6 +229,54 @@ constexpr char kSeed[] = "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H
 constexpr char kSigned[] =
     "\"sig\":\"-HTq4d6DDHVNb8MsTRAZtSIa0vXA_yuZblwTA7JT5wYzmKBxJ2wpYfjHh7hcptZlidbVw_6ZLyubjm_yDk-OCQ\"";
 
+TEST(NatsBridgeConfigTest, WithCredentialsTheServerIsHeardFirst) {
+  FakeBridgeConfig config(R"({"auth":"token","inbox":"_INBOX","max_payload":"1000","tls":false})");
+  const HeaderList token{{"x-gloo-nats-token", "t"}};
+  FakeBridge bridge(config);
+  bridge.Headers(Call("nats request", "a", token));
+  EXPECT_THAT(bridge.TakeSent(), HasSubstr("}\r\nPING\r\n"));
+  bridge.Body({"x"});
+  EXPECT_EQ(bridge.TakeSent(), "");
+  bridge.Server({"INFO {}\r\nPONG\r\n"});
+  EXPECT_THAT(bridge.TakeSent(), HasSubstr("PUB a _INBOX."));
+  FakeBridge wrong(config);
+  wrong.Headers(Call("nats publish", "a", token), true);
+  wrong.Server({"INFO {}\r\n-ERR 'Authorization Violation'\r\n"});
+  EXPECT_EQ(wrong.response.value().status, 502u);
+  // Nothing is answered before the PONG that the next request would take for its own.
+  FakeBridge large(config);
+  large.Headers(Call("nats publish", "a", token));
+  large.Body({std::string(1001, 'x')});
+  EXPECT_FALSE(large.response.has_value());
+  large.Server({"PONG\r\n"});
+  EXPECT_EQ(large.response.value().status, 413u);
+  FakeBridge odd(config);
+  odd.Headers(Call("nats publish", "a", token), true);
+  odd.Server({"-ERR 'Something New'\r\n"});
+  EXPECT_FALSE(odd.response.has_value());
+  odd.Server({"PONG\r\n"});
+  EXPECT_EQ(odd.response.value().status, 503u);
+  EXPECT_THAT(odd.sent, Not(HasSubstr("PUB")));
+}
+
+TEST(NatsBridgeConfigTest, TheServersLimitIsLearned) {
+  FakeBridgeConfig config(kConfig);
+  for (const char* info :
+       {"INFO {\"max_payload\":100}\r\n", "INFO {\"max_payload\":-1}\r\n", "INFO {\"max_payload\":5000}\r\n"}) {
+    const bool smaller = std::string_view(info).find("100") != std::string_view::npos;
+    FakeBridge first(config);
+    first.Headers(Call("nats publish"), true);
+    first.Server({info});
+    FakeBridge second(config);
+    second.Headers(Call("nats publish"));
+    second.Body({std::string(101, 'x')});
+    EXPECT_EQ(second.response.has_value(), smaller) << info;
+    if (smaller) {
+      EXPECT_EQ(second.response->body, "payload too large: the body has more than 100 bytes");
+    }
+  }
+}
+
 TEST(NatsBridgeConfigTest, TheServersNonceIsSigned) {
   FakeBridgeConfig config(R"({"auth":"nkey","inbox":"_INBOX","max_payload":"1000","tls":false})");
   FakeBridge bridge(config);
@@ -238,9 +286,12 @@ TEST(NatsBridgeConfigTest, TheServersNonceIsSigned) {
   bridge.Server({"INFO {\"nonce\":\"nonce\"}\r\n"});
   EXPECT_THAT(bridge.sent, HasSubstr("\"nkey\":\"UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK\""));
   EXPECT_THAT(bridge.sent, HasSubstr(kSigned));
-  EXPECT_THAT(bridge.sent, HasSubstr("}\r\nPUB a 1\r\nx\r\nPING\r\n"));
+  EXPECT_THAT(bridge.sent, HasSubstr("}\r\nPING\r\n"));
   EXPECT_THAT(bridge.sent, Not(HasSubstr("jwt")));
-  EXPECT_THAT(bridge.sent, Not(HasSubstr(kSeed)));
+  EXPECT_THAT(bridge.TakeSent(), AllOf(Not(HasSubstr(kSeed)), Not(HasSubstr("PUB"))));
+  bridge.Server({"PONG\r\n"});
+  EXPECT_EQ(bridge.TakeSent(), "PUB a 1\r\nx\r\nPING\r\n");
+  EXPECT_FALSE(bridge.response.has_value());
   bridge.Server({"PONG\r\n"});
   EXPECT_EQ(bridge.response.value().status, 202u);
 }
@@ -252,6 +303,8 @@ TEST(NatsBridgeConfigTest, AJwtAndTheNonceSigned) {
   // Before the body has come.
   bridge.Server({"INFO {\"nonce\":\"nonce\"}\r\n"});
   EXPECT_THAT(bridge.TakeSent(), AllOf(HasSubstr("\"jwt\":\"a.b.c\""), HasSubstr(kSigned), Not(HasSubstr("PUB"))));
+  bridge.Server({"PONG\r\n"});
+  EXPECT_EQ(bridge.TakeSent(), "");
   bridge.Body({"x"});
   EXPECT_EQ(bridge.TakeSent(), "PUB a 1\r\nx\r\nPING\r\n");
   // A call that is refused leaves a connection that is good for others.
@@ -260,6 +313,8 @@ TEST(NatsBridgeConfigTest, AJwtAndTheNonceSigned) {
   refused.Body({"x"});
   EXPECT_FALSE(refused.response.has_value());
   refused.Server({"INFO {\"nonce\":\"nonce\"}\r\n"});
+  EXPECT_FALSE(refused.response.has_value());
+  refused.Server({"PONG\r\n"});
   EXPECT_EQ(refused.response.value().status, 400u);
   EXPECT_THAT(refused.sent, AllOf(HasSubstr(kSigned), Not(HasSubstr("PUB"))));
 }

@@ -10,7 +10,7 @@ import pytest
 
 from harness import http
 from harness.config import API, call, event, prefix, split, to, virtual_service
-from harness.nats import NatsClient, NatsServer, together
+from harness.nats import NatsClient, NatsServer, Nkey, decentralized, together
 from harness.ports import free_port
 from harness.waiting import stays, wait_for
 
@@ -35,8 +35,8 @@ def new_server(tmp_path):
     """Makes servers of a test's own, which the test starts."""
     made = []
 
-    def make(settings="", port=None):
-        made.append(NatsServer(tmp_path / f"nats{len(made)}", settings, port))
+    def make(settings="", **more):
+        made.append(NatsServer(tmp_path / f"nats{len(made)}", settings, **more))
         return made[-1]
 
     yield make
@@ -163,9 +163,11 @@ def test_the_servers_own_limit(gloo, new_server, serve):
     server = new_server("max_payload: 1000").start()
     host = serve({"f": {"subject": "a"}}, port=server.port)
     wait_served(gloo, host)
+    # Each worker hears it with its first connection.
+    together(8, lambda _: [gloo.post(host, "/f", b"x") for _ in range(5)])
     for _ in range(5):
         answer = gloo.post(host, "/f", b"x" * 2000)
-        assert (answer.status, answer.text) == (413, "the message is larger than the NATS server takes")
+        assert (answer.status, answer.text) == (413, "payload too large: the body has more than 1000 bytes")
         assert gloo.post(host, "/f", b"x" * 500).status == 202
 
 
@@ -473,6 +475,44 @@ def test_a_server_is_told_once_a_connection_who_speaks(gloo, new_server, serve, 
     for _ in range(20):
         assert gloo.post(host, "/bad", "x").status == 400
         assert gloo.post(host, "/f", "x").status == 202
+
+
+def test_nkeys(gloo, new_server, serve, name):
+    user, other = Nkey("user"), Nkey("user")
+    server = new_server(f"authorization {{ users: [{{nkey: {user.name}}}] }}").start()
+    gloo.secrets.write(f"{name}-keys/seed", Nkey("account").seed)
+    host = serve({"f": {"subject": "a"}, "bad": {"subject": '{{ header("x-none") }}'}}, port=server.port,
+                 secretRef=f"{name}-keys")
+    assert "BadSeed" in str(gloo.wait_state("Upstream", name, "WARNING"))
+    gloo.secrets.write(f"{name}-keys/seed", other.seed)
+    wait_served(gloo, host, status=502)
+    assert gloo.post(host, "/f", "x").text == "the NATS server refuses the upstream's credentials"
+    gloo.secrets.write(f"{name}-keys/seed", user.seed + "\n")
+    wait_served(gloo, host)
+    before = server.opened()
+    for _ in range(20):
+        assert gloo.post(host, "/bad", "").status == 400
+        assert gloo.post(host, "/f", "x" * 10_000).status == 202
+    assert server.opened() - before < 20
+    shown = "".join([gloo.admin("/snapshot").text, gloo.log(), gloo.envoy_log(), gloo.envoy_admin("/config_dump").text])
+    assert user.seed not in shown and other.seed not in shown
+
+
+def test_jwts(gloo, new_server, serve, name):
+    settings, jwt, user = decentralized()
+    server = new_server(settings, jetstream=False).start()
+    gloo.secrets.write(f"{name}-keys/jwt", jwt + "\n")
+    gloo.secrets.write(f"{name}-keys/seed", user.seed)
+    host = serve({"f": {"subject": "a"}, "ask": {"subject": "b", "mode": "request"}}, port=server.port,
+                 secretRef=f"{name}-keys")
+    wait_served(gloo, host)
+    assert together(4, lambda _: [gloo.post(host, "/f", "x").status for _ in range(10)]) == [[202] * 10] * 4
+    answer = gloo.post(host, "/ask", "x")
+    assert (answer.status, answer.text) == (503, "nobody answers requests on the subject")
+    # A seed of another user does not fit the JWT.
+    gloo.secrets.write(f"{name}-keys/seed", Nkey("user").seed)
+    wait_for(lambda: not server.connections(), "unused connections to be closed", 10)
+    wait_served(gloo, host, status=502)
 
 
 def test_credentials_that_are_wrong_and_change(gloo, new_server, serve, name):

@@ -1,17 +1,23 @@
 """The real nats-server, and NATS clients that are not ours (nats-py)."""
 
 import asyncio
+import base64
+import binascii
 import concurrent.futures
 import json
+import os
 import pathlib
 import signal
 import ssl
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 
 import nats
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from harness.ports import free_port
 from harness.waiting import wait_for
@@ -20,20 +26,21 @@ SERVER = pathlib.Path(sys.prefix) / "bin/nats-server"
 
 
 class NatsServer:
-    """One server with JetStream. `settings`: more of its configuration, in its own language; `users`: of that too."""
+    """One server, with JetStream unless told otherwise. `settings`: more of its configuration, in its own language."""
 
-    def __init__(self, folder, settings="", port=None):
+    def __init__(self, folder, settings="", port=None, jetstream=True):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
         self.monitor = free_port()
         self.settings = settings
+        self.jetstream = f'jetstream {{ store_dir: "{self.folder}/jetstream" }}' if jetstream else ""
         self.process = None
 
     def start(self):
         config = self.folder / "nats.conf"
         config.write_text(f'listen: "127.0.0.1:{self.port}"\nhttp: "127.0.0.1:{self.monitor}"\n'
-                          f'jetstream {{ store_dir: "{self.folder}/jetstream" }}\n{self.settings}\n')
+                          f"{self.jetstream}\n{self.settings}\n")
         with (self.folder / "nats.log").open("ab") as log:
             self.process = subprocess.Popen([SERVER, "-c", config], stdout=log, stderr=log)
         wait_for(lambda: self.ask("healthz")["status"] == "ok", "nats-server", timeout=20)
@@ -120,6 +127,46 @@ class NatsClient:
             return messages
 
         return self._run(take())
+
+
+class Nkey:
+    """A key as NATS writes it. `kind`: operator, account or user."""
+
+    PREFIXES = {"operator": 14 << 3, "account": 0, "user": 20 << 3}
+
+    def __init__(self, kind):
+        self.key = ed25519.Ed25519PrivateKey.generate()
+        prefix = self.PREFIXES[kind]
+        private = self.key.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw,
+                                         serialization.NoEncryption())
+        public = self.key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        self.seed = self._text(bytes([18 << 3 | prefix >> 5, (prefix & 31) << 3]) + private)
+        self.name = self._text(bytes([prefix]) + public)
+
+    @staticmethod
+    def _text(data):
+        return base64.b32encode(data + binascii.crc_hqx(data, 0).to_bytes(2, "little")).decode().rstrip("=")
+
+    def jwt(self, subject, kind, **claims):
+        """What this key says of the key `subject`."""
+        def part(value):
+            return base64.urlsafe_b64encode(value).decode().rstrip("=")
+
+        body = {"jti": os.urandom(8).hex(), "iat": int(time.time()), "iss": self.name, "name": kind, "sub": subject.name,
+                "nats": {"type": kind, "version": 2, **claims}}
+        text = ".".join(part(json.dumps(p).encode()) for p in ({"typ": "JWT", "alg": "ed25519-nkey"}, body))
+        return f"{text}.{part(self.key.sign(text.encode()))}"
+
+
+def decentralized():
+    """Settings of a server whose users come with JWTs, and the JWT and the key of one."""
+    operator, account, user = Nkey("operator"), Nkey("account"), Nkey("user")
+    unlimited = dict.fromkeys(("subs", "data", "payload", "imports", "exports", "conn", "leaf"), -1)
+    of_account = operator.jwt(account, "account", limits={**unlimited, "wildcards": True})
+    of_user = account.jwt(user, "user", pub={}, sub={}, subs=-1, data=-1, payload=-1)
+    settings = (f"operator: {operator.jwt(operator, 'operator')}\nresolver: MEMORY\n"
+                f"resolver_preload: {{ {account.name}: {of_account} }}")
+    return settings, of_user, user
 
 
 def together(count, work):
