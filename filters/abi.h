@@ -126,6 +126,10 @@ bool envoy_dynamic_module_callback_http_append_body(abi::EnvoyFilterPtr filter, 
                                                     abi::ModuleBuffer data);
 bool envoy_dynamic_module_callback_http_drain_body(abi::EnvoyFilterPtr filter, abi::BodyType type, size_t bytes);
 
+// Of a filter of a cluster, once it has a connection: a number that no other connection of the process has or had; 0:
+// none.
+uint64_t envoy_dynamic_module_callback_http_get_upstream_connection_id(abi::EnvoyFilterPtr filter);
+
 // May call on_http_filter_local_reply, the response hooks and on_http_filter_destroy before it returns.
 void envoy_dynamic_module_callback_http_send_response(abi::EnvoyFilterPtr filter, uint32_t status,
                                                       abi::ModuleHttpHeader* headers, size_t header_count,

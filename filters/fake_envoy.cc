@@ -272,6 +272,10 @@ void envoy_dynamic_module_callback_http_clear_route_cache(abi::EnvoyFilterPtr fi
   ++Stream(filter)->routes_cleared;
 }
 
+uint64_t envoy_dynamic_module_callback_http_get_upstream_connection_id(abi::EnvoyFilterPtr filter) {
+  return Stream(filter)->upstream_connection;
+}
+
 void envoy_dynamic_module_callback_http_send_response(abi::EnvoyFilterPtr filter, uint32_t status,
                                                       abi::ModuleHttpHeader* headers, size_t header_count,
                                                       abi::ModuleBuffer body, abi::ModuleBuffer details) {

@@ -116,6 +116,7 @@ class FakeStream {
   // `NAMESPACE KEY`.
   std::map<std::string, std::string> metadata;
   int routes_cleared = 0;
+  uint64_t upstream_connection = 0;
 
   FakeFilterConfig* const config;
   const abi::ModuleRouteConfigPtr route;

@@ -8,6 +8,7 @@
 #include "filters/event_filter.h"
 #include "filters/lambda_filter.h"
 #include "filters/nats_bridge.h"
+#include "filters/nats_connection.h"
 #include "filters/scope_key.h"
 #include "filters/transformation_filter.h"
 
@@ -157,7 +158,7 @@ abi::ModuleFilterPtr envoy_dynamic_module_on_http_filter_new(abi::ModuleFilterCo
   if (filter->transformation != nullptr) {
     stream = std::make_unique<TransformationFilter>(filter->transformation.get(), envoy);
   }
-  if (filter->nats_connection) stream = std::make_unique<NatsConnectionFilter>();
+  if (filter->nats_connection) stream = std::make_unique<NatsConnectionFilter>(envoy);
   if (stream == nullptr) return &kNoFilter;
   return stream.release();
 }

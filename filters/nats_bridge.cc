@@ -13,6 +13,7 @@
 
 #include "filters/ed25519.h"
 #include "filters/json.h"
+#include "filters/nats_connection.h"
 #include "filters/scope_key.h"
 #include "template/json.h"
 #include "template/nkey.h"
@@ -42,9 +43,6 @@ constexpr std::string_view kEnvoys[] = {"x-envoy-", "x-gloo-"};
 constexpr std::string_view kServiceErrorCode = "nats-service-error-code";
 
 constexpr std::string_view kPing = "PING\r\n";
-
-// How many requests have passed NatsConnectionFilter on this thread.
-thread_local uint64_t filtered = 0;
 
 template <size_t N>
 bool IsOneOf(const std::string_view (&names)[N], std::string_view name) {
@@ -250,19 +248,11 @@ class NatsBridge::RequestHeaders {
   std::vector<abi::EnvoyHttpHeader> all_;
 };
 
-abi::HeadersStatus NatsConnectionFilter::OnRequestHeaders(bool) {
-  ++filtered;
-  return abi::HeadersStatus::kContinue;
-}
-
-NatsBridge::NatsBridge(const NatsBridgeConfig* config, abi::EnvoyBridgePtr envoy)
-    : config_(config), envoy_(envoy), filtered_(filtered), parser_(config->max_payload) {}
-
 void NatsBridge::OnRequestHeaders(bool end_of_stream) {
   const RequestHeaders headers(envoy_);
   // Whatever becomes of the request: the next one finds the connection used. And at once, for a server closes a new
   // connection on which nobody speaks.
-  const bool fresh = filtered == filtered_;
+  const bool fresh = !IsNatsConnected(NatsConnectionFilter::ConnectionOf(headers.Get(kNatsConnectionHeader)));
   if (fresh && config_->signs()) {
     awaited_ = Awaited::kNonce;
   } else if (fresh) {
@@ -289,7 +279,7 @@ bool NatsBridge::Release() {
 }
 
 void NatsBridge::Connect(const RequestHeaders& request, std::string_view nonce) {
-  connected_ = true;
+  SetNatsConnected(NatsConnectionFilter::ConnectionOf(request.Get(kNatsConnectionHeader)));
   NatsCredentials credentials;
   std::string user;
   std::string signature;
@@ -457,12 +447,6 @@ bool NatsBridge::OnEvent(const NatsEvent& event) {
 }
 
 bool NatsBridge::OnInfo(std::string_view json) {
-  if (awaited_ != Awaited::kNonce && !connected_) {
-    // A connection that Envoy made for a request which then went away can be taken for a used one for as long as the
-    // server's first words are under way.
-    Fail({503, "the connection to the NATS server was not ready"});
-    return false;
-  }
   const ServerInfo info = ReadInfo(json);
   if (info.demands_tls && !config_->tls) {
     // The server takes what we have sent for a failed handshake, and closes without a word.

@@ -12,7 +12,6 @@
 
 #include "filters/abi.h"
 #include "filters/nats_protocol.h"
-#include "filters/stream_filter.h"
 #include "template/nats.h"
 
 namespace gloo::filters {
@@ -39,18 +38,11 @@ struct NatsBridgeConfig {
   bool tls = false;
 };
 
-// An HTTP filter of clusters: tells bridges that their connection was used before. Envoy asks its pool for a connection
-// and then runs the cluster's filters; a connection that is there makes its bridge at once, before them, a new one
-// after them. Without the filter every connection counts as new.
-class NatsConnectionFilter : public StreamFilter {
- public:
-  abi::HeadersStatus OnRequestHeaders(bool end_of_stream) override;
-};
-
 // Envoy may destroy the bridge inside the callback that answers, so that after Answer() nothing of it is touched.
 class NatsBridge {
  public:
-  NatsBridge(const NatsBridgeConfig* config, abi::EnvoyBridgePtr envoy);
+  NatsBridge(const NatsBridgeConfig* config, abi::EnvoyBridgePtr envoy)
+      : config_(config), envoy_(envoy), parser_(config->max_payload) {}
 
   void OnRequestHeaders(bool end_of_stream);
   void OnRequestBody(bool end_of_stream);
@@ -96,10 +88,6 @@ class NatsBridge {
 
   const NatsBridgeConfig* const config_;
   const abi::EnvoyBridgePtr envoy_;
-  // Of NatsConnectionFilter on this thread, when the bridge was made.
-  const uint64_t filtered_;
-  // The server was told, by this bridge, who speaks.
-  bool connected_ = false;
   // What a new connection begins with, where there are credentials: a server that refuses them closes it, and what it
   // says is lost where it has not read what came behind. Nothing is answered before, lest the next request get it.
   enum class Awaited { kNothing, kNonce, kPong } awaited_ = Awaited::kNothing;

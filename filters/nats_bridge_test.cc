@@ -13,7 +13,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
-using ::testing::StartsWith;
 
 constexpr char kConfig[] = R"({"auth":"none","inbox":"_INBOX","max_payload":"1000","tls":false})";
 constexpr char kInfo[] = "INFO {\"max_payload\":1000}\r\n";
@@ -196,31 +195,38 @@ TEST(NatsBridgeConfigTest, CredentialsAreThoseOfTheUpstreamAlone) {
   EXPECT_THAT(sent("none"), Not(HasSubstr("auth_token")));
 }
 
-// What Envoy does where its pool has a connection: the bridge is made, and then the cluster's filters run.
-TEST_F(NatsBridgeTest, AConnectionThatWasUsedIsNotToldAgainWhoSpeaks) {
+TEST_F(NatsBridgeTest, AConnectionIsToldOnceWhoSpeaks) {
   FakeFilterConfig filter("gloo.nats", "");
-  const auto pass = [&filter] {
+  const auto sent = [&](uint64_t connection, const HeaderList& forged = {}) {
     FakeStream stream(&filter, nullptr);
-    stream.Request({{":method", "POST"}});
+    HeaderList headers = Call("nats publish", "a.b", forged);
+    stream.Request(headers);
     EXPECT_TRUE(stream.request.complete);
+    // It is known when the bridge is asked, not when the filter runs.
+    stream.upstream_connection = connection;
+    FakeBridge bridge(config_);
+    bridge.Headers(stream.request.headers, true);
+    return bridge.TakeSent();
   };
-  pass();
-  FakeBridge fresh(config_);
-  fresh.Headers(Call("nats publish"), true);
-  EXPECT_THAT(fresh.TakeSent(), StartsWith("CONNECT "));
-  FakeBridge kept(config_);
-  pass();
-  kept.Headers(Call("nats publish"), true);
-  EXPECT_EQ(kept.TakeSent(), "PUB a.b 0\r\n\r\nPING\r\n");
-  kept.Server({"PONG\r\n"});
-  EXPECT_EQ(kept.response.value().status, 202u);
-  // It was not used after all: the server has not spoken before.
-  FakeBridge mistaken(config_);
-  pass();
-  mistaken.Headers(Call("nats publish"), true);
-  mistaken.Server({kInfo});
-  EXPECT_EQ(mistaken.response.value().status, 503u);
-  EXPECT_EQ(mistaken.response->body, "the connection to the NATS server was not ready");
+  const std::string publish = "PUB a.b 0\r\n\r\nPING\r\n";
+  EXPECT_EQ(sent(7), kConnect + publish);
+  EXPECT_EQ(sent(8), kConnect + publish);
+  EXPECT_EQ(sent(7), publish);
+  EXPECT_EQ(sent(8, {{"x-gloo-nats-connection", "1"}}), publish);
+  EXPECT_EQ(sent(9, {{"x-gloo-nats-connection", "1"}}), kConnect + publish);
+  // None is known.
+  EXPECT_EQ(sent(0), kConnect + publish);
+  EXPECT_EQ(sent(0), kConnect + publish);
+  // Without the filter a client's header says nothing, and each connection is new.
+  for (const char* value : {"1", "7", "", "x", "99999999999999999999"}) {
+    FakeBridge bridge(config_);
+    bridge.Headers(Call("nats publish", "a.b", {{"x-gloo-nats-connection", value}}), true);
+    EXPECT_EQ(bridge.TakeSent(), kConnect + publish);
+  }
+  // Old ones are forgotten, those in use are not.
+  for (uint64_t connection = 100; connection < 100 + (16 << 10); ++connection) sent(connection);
+  EXPECT_EQ(sent(7), kConnect + publish);
+  EXPECT_EQ(sent(100 + (16 << 10) - 1), publish);
 }
 
 constexpr char kSeed[] = "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y";
