@@ -10,6 +10,7 @@
 
 #include "filters/nats_protocol.h"
 #include "template/nats.h"
+#include "template/nkey.h"
 #include "template/transformation.h"
 
 namespace {
@@ -69,6 +70,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Reading whole = Read(text, std::max<size_t>(size, 1));
   Check(Read(text, 1) == whole, "bytes one by one are the same");
   Check(Read(text, 7) == whole, "bytes in sevens are the same");
+
+  std::string seed;
+  Check(!tmpl::ReadUserSeed(text, &seed) || seed.size() == 32, "a seed is a key");
 
   tmpl::NatsCall call;
   if (tmpl::FromText(text, &call)) {
