@@ -56,6 +56,8 @@ class NatsServer:
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
+        stat = pathlib.Path(f"/proc/{self.process.pid}/stat")
+        wait_for(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "nats-server to stand still")
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
