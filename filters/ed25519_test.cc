@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include <memory>
 #include <string>
@@ -30,18 +29,6 @@ std::string Bytes(size_t size, uint64_t* state) {
     out.push_back(static_cast<char>(*state >> 56));
   }
   return out;
-}
-
-TEST(Sha512Test, AsOpenSslHasItAtEachLength) {
-  uint64_t state = 1;
-  for (size_t size = 0; size < 300; ++size) {
-    const std::string text = Bytes(size, &state);
-    Sha512Digest expected;
-    SHA512(reinterpret_cast<const uint8_t*>(text.data()), text.size(), expected.data());
-    ASSERT_EQ(Sha512({text}), expected) << size;
-    ASSERT_EQ(Sha512({std::string_view(text).substr(0, size / 3), "", std::string_view(text).substr(size / 3)}),
-              expected);
-  }
 }
 
 TEST(Ed25519Test, AsInItsStandard) {

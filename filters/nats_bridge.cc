@@ -15,6 +15,7 @@
 #include "filters/json.h"
 #include "filters/nats_connection.h"
 #include "filters/scope_key.h"
+#include "template/codec.h"
 #include "template/json.h"
 #include "template/nkey.h"
 #include "template/transformation.h"
@@ -289,7 +290,7 @@ void NatsBridge::Connect(const RequestHeaders& request, std::string_view nonce) 
   } else if (config_->auth == NatsBridgeConfig::Auth::kToken) {
     credentials.token = request.Get(kTokenHeader);
   } else if (std::string seed; config_->signs() && tmpl::ReadUserSeed(request.Get(kSeedHeader), &seed)) {
-    signature = tmpl::Base64Url(View(Ed25519Sign(seed, nonce)));
+    tmpl::AppendBase64(View(Ed25519Sign(seed, nonce)), /*url=*/true, &signature);
     credentials.signature = signature;
     if (config_->auth == NatsBridgeConfig::Auth::kJwt) {
       credentials.jwt = request.Get(kJwtHeader);

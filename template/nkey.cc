@@ -25,21 +25,20 @@ uint16_t Checksum(std::string_view bytes) {
   return crc;
 }
 
-// Groups of `bits` of the bytes, as characters of the alphabet.
-std::string Encode(std::string_view bytes, std::string_view alphabet, int bits) {
+std::string EncodeBase32(std::string_view bytes) {
   std::string out;
   uint32_t held = 0;
   int count = 0;
   for (const char c : bytes) {
     held = held << 8 | static_cast<uint8_t>(c);
     count += 8;
-    while (count >= bits) {
-      count -= bits;
-      out.push_back(alphabet[held >> count & (alphabet.size() - 1)]);
+    while (count >= 5) {
+      count -= 5;
+      out.push_back(kBase32[held >> count & 31]);
     }
     held &= (1u << count) - 1;
   }
-  if (count > 0) out.push_back(alphabet[held << (bits - count) & (alphabet.size() - 1)]);
+  if (count > 0) out.push_back(kBase32[held << (5 - count) & 31]);
   return out;
 }
 
@@ -86,11 +85,7 @@ std::string UserKeyText(std::string_view public_key) {
   const uint16_t checksum = Checksum(bytes);
   bytes.push_back(static_cast<char>(checksum & 0xff));
   bytes.push_back(static_cast<char>(checksum >> 8));
-  return Encode(bytes, kBase32, 5);
-}
-
-std::string Base64Url(std::string_view bytes) {
-  return Encode(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 6);
+  return EncodeBase32(bytes);
 }
 
 }  // namespace gloo::tmpl

@@ -13,7 +13,4 @@ bool ReadUserSeed(std::string_view text, std::string* seed);
 // The name of the user with this public key ("UA...").
 std::string UserKeyText(std::string_view public_key);
 
-// Base 64 as in URLs, without padding.
-std::string Base64Url(std::string_view bytes);
-
 }  // namespace gloo::tmpl

@@ -37,13 +37,5 @@ TEST(NkeyTest, TheNameOfAUser) {
   EXPECT_EQ(UserKeyText(key), "UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK");
 }
 
-TEST(NkeyTest, Base64InUrls) {
-  EXPECT_EQ(Base64Url(""), "");
-  EXPECT_EQ(Base64Url("\xfa\xfb\xfc\xfd\xfe\xffx"), "-vv8_f7_eA");
-  EXPECT_EQ(Base64Url("f"), "Zg");
-  EXPECT_EQ(Base64Url("fo"), "Zm8");
-  EXPECT_EQ(Base64Url("foo"), "Zm9v");
-}
-
 }  // namespace
 }  // namespace gloo::tmpl
