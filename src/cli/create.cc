@@ -18,14 +18,16 @@ namespace {
 
 using model::Value;
 
-constexpr Description kDescriptions[] = {{"--openapi", AddOpenApi},
-                                         {"--grpc", AddGrpcServer},
-                                         {"--proto", AddProtoSources},
-                                         {"--descriptors", AddDescriptorSet}};
+constexpr Description kDescriptions[] = {{"--openapi", AddOpenApi},     {"--grpc", AddGrpcServer},
+                                         {"--proto", AddProtoSources},  {"--descriptors", AddDescriptorSet},
+                                         {"--aws", AddAws, true},       {"--azure", AddAzure, true},
+                                         {"--google", AddGoogle, true}, {"--nats", AddNats, true}};
 
-std::string Flags() {
+std::string Flags(bool for_new) {
   std::string flags;
-  for (const Description& description : kDescriptions) StrAppend(&flags, flags.empty() ? "" : ", ", description.flag);
+  for (const Description& description : kDescriptions) {
+    if (for_new || !description.named) StrAppend(&flags, flags.empty() ? "" : ", ", description.flag);
+  }
   return flags;
 }
 
@@ -47,8 +49,8 @@ int Create(const Context& context, const Options& options, const Describe& descr
   Value metadata = Value::Map({{"name", Value::Text(options.name)}});
   if (options.ns != model::kDefaultNamespace) metadata.Set("namespace", Value::Text(options.ns));
   Value spec = std::move(described->upstream);
-  spec.Set("serviceInfo", std::move(described->service_info));
-  spec.Set("functions", Value::List(std::move(described->functions)));
+  if (!described->service_info.fields.empty()) spec.Set("serviceInfo", std::move(described->service_info));
+  if (!described->functions.empty()) spec.Set("functions", Value::List(std::move(described->functions)));
   Value object = Value::Map({{"apiVersion", Value::Text(std::string(model::kApiVersion))},
                              {"kind", Value::Text("Upstream")},
                              {"metadata", std::move(metadata)},
@@ -82,28 +84,52 @@ Value UpstreamAt(const openapi::Server& server) {
 }
 
 Describe AddDescriptions(CLI::App& app, bool for_new) {
-  auto server = std::make_shared<std::string>();
-  std::vector<std::pair<const CLI::Option*, Describe>> choices;
+  struct Choice {
+    const CLI::Option* option;
+    Describe describe;
+    bool named;
+  };
+  auto shared = std::make_shared<SharedFlags>();
+  std::vector<Choice> choices;
   for (const Description& description : kDescriptions) {
-    Describe describe = description.add(app, server);
-    choices.emplace_back(app.get_option(description.flag), std::move(describe));
+    if (!for_new && description.named) continue;
+    Describe describe = description.add(app, shared);
+    choices.push_back({app.get_option(description.flag), std::move(describe), description.named});
   }
-  app.add_option("--server", *server,
+  if (for_new) {
+    app.add_option("--function", shared->functions,
+                   "Name of a function, for --aws, --azure, --google and --nats; repeatable")
+        ->type_name("NAME")
+        ->take_all();
+    app.add_option("--secret", shared->secret, "Secret that these are called with")->type_name("NAME");
+  }
+  app.add_option("--server", shared->server,
                  for_new ? "Where the service is, in place of what the description says"
                          : "The server whose base path counts, in place of the OpenAPI document's own")
       ->type_name("URL");
-  return [choices, server](const Context& context) -> absl::StatusOr<Described> {
-    if (!server->empty() && !openapi::ParseServer(*server)) {
-      return absl::InvalidArgumentError(StrCat("--server: \"", *server, "\" is no URL of http or https"));
+  return [choices, shared, for_new](const Context& context) -> absl::StatusOr<Described> {
+    if (!shared->server.empty() && !openapi::ParseServer(shared->server)) {
+      return absl::InvalidArgumentError(StrCat("--server: \"", shared->server, "\" is no URL of http or https"));
     }
-    const Describe* chosen = nullptr;
-    for (const auto& [option, describe] : choices) {
-      if (option->count() == 0) continue;
-      if (chosen != nullptr) return absl::InvalidArgumentError(StrCat("one of ", Flags(), " is taken, not several"));
-      chosen = &describe;
+    const Choice* chosen = nullptr;
+    for (const Choice& choice : choices) {
+      if (choice.option->count() == 0) continue;
+      if (chosen != nullptr) {
+        return absl::InvalidArgumentError(StrCat("one of ", Flags(for_new), " is taken, not several"));
+      }
+      chosen = &choice;
     }
-    if (chosen == nullptr) return absl::InvalidArgumentError(StrCat("what describes the service? Give ", Flags()));
-    return (*chosen)(context);
+    if (chosen == nullptr) {
+      return absl::InvalidArgumentError(StrCat("what describes the service? Give ", Flags(for_new)));
+    }
+    if (chosen->named && !shared->server.empty()) {
+      return absl::InvalidArgumentError(StrCat("--server has no effect with ", chosen->option->get_name()));
+    }
+    if (!chosen->named && (!shared->functions.empty() || !shared->secret.empty())) {
+      return absl::InvalidArgumentError(StrCat(shared->functions.empty() ? "--secret" : "--function",
+                                               " has no effect with ", chosen->option->get_name()));
+    }
+    return chosen->describe(context);
   };
 }
 
@@ -147,7 +173,9 @@ RunVerb AddCreate(CLI::App& app) {
       "  glooctl create upstream petstore --openapi petstore.yaml > petstore-upstream.yaml\n"
       "  glooctl create upstream petstore --openapi https://petstore.example/openapi.json --apply\n"
       "  glooctl create upstream books --grpc localhost:50051 --apply\n"
-      "  glooctl create upstream books --proto api/books.proto -I api --server http://books:50051");
+      "  glooctl create upstream books --proto api/books.proto -I api --server http://books:50051\n"
+      "  glooctl create upstream lambda --aws eu-west-1 --secret aws-keys --function price --function shop --apply\n"
+      "  glooctl create upstream bus --nats nats.example.com --function orders.made");
   return [options, describe](Context& context) { return Create(context, *options, describe); };
 }
 

@@ -18,7 +18,7 @@ namespace gloo::cli {
 struct Described {
   // UpstreamSpec: type and spec. Empty where nothing says where the service is.
   model::Value upstream = model::Value::Map();
-  // UpstreamSpec.serviceInfo.
+  // UpstreamSpec.serviceInfo; empty where the upstream's type says it.
   model::Value service_info = model::Value::Map();
   // {name, spec}, in the description's order.
   std::vector<model::Value> functions;
@@ -27,22 +27,35 @@ struct Described {
 // Reads what the flags name; what is wrong is told on context.err. Fails with a message for the user.
 using Describe = std::function<absl::StatusOr<Described>(const Context& context)>;
 
-// Where the service is, as the user said it; empty: it was not said. Known once the flags are parsed.
-using ServerFlag = std::shared_ptr<const std::string>;
+// Flags that several descriptions have. Known once the flags are parsed.
+struct SharedFlags {
+  // Where the service is; empty: it was not said.
+  std::string server;
+  // Of a service that does not describe its functions: their names, and the secret that they are called with.
+  std::vector<std::string> functions;
+  std::string secret;
+};
+using SharedFlagsPtr = std::shared_ptr<const SharedFlags>;
 
 struct Description {
   // "--openapi".
   const char* flag;
   // Declares its flags.
-  Describe (*add)(CLI::App& app, const ServerFlag& server);
+  Describe (*add)(CLI::App& app, const SharedFlagsPtr& shared);
+  // Functions are named by the user: good for a new upstream alone.
+  bool named = false;
 };
 // Declares the flags of all descriptions; the result reads the one that was given. `for_new`: of a new upstream.
 Describe AddDescriptions(CLI::App& app, bool for_new);
 
-Describe AddOpenApi(CLI::App& app, const ServerFlag& server);
-Describe AddGrpcServer(CLI::App& app, const ServerFlag& server);
-Describe AddProtoSources(CLI::App& app, const ServerFlag& server);
-Describe AddDescriptorSet(CLI::App& app, const ServerFlag& server);
+Describe AddOpenApi(CLI::App& app, const SharedFlagsPtr& shared);
+Describe AddGrpcServer(CLI::App& app, const SharedFlagsPtr& shared);
+Describe AddProtoSources(CLI::App& app, const SharedFlagsPtr& shared);
+Describe AddDescriptorSet(CLI::App& app, const SharedFlagsPtr& shared);
+Describe AddAws(CLI::App& app, const SharedFlagsPtr& shared);
+Describe AddAzure(CLI::App& app, const SharedFlagsPtr& shared);
+Describe AddGoogle(CLI::App& app, const SharedFlagsPtr& shared);
+Describe AddNats(CLI::App& app, const SharedFlagsPtr& shared);
 
 // Text of a file, or of a URL where that is one.
 absl::StatusOr<std::string> Load(const std::string& location, size_t max_bytes);

@@ -82,12 +82,12 @@ absl::StatusOr<Described> DescribeService(const Context& context, const std::str
 
 }  // namespace
 
-Describe AddGrpcServer(CLI::App& app, const ServerFlag& server) {
+Describe AddGrpcServer(CLI::App& app, const SharedFlagsPtr& shared) {
   auto address = std::make_shared<std::string>();
   app.add_option("--grpc", *address,
                  "gRPC server with reflection (v1 or v1alpha), https:// for TLS: each method becomes a function")
       ->type_name("HOST:PORT");
-  return [address, server](const Context& context) -> absl::StatusOr<Described> {
+  return [address, shared](const Context& context) -> absl::StatusOr<Described> {
     const std::string url = openapi::IsUrl(*address) ? *address : StrCat("http://", *address);
     const std::optional<openapi::Server> target = openapi::ParseServer(url);
     if (!target) return absl::InvalidArgumentError(StrCat("--grpc: \"", *address, "\" is no HOST:PORT"));
@@ -95,11 +95,11 @@ Describe AddGrpcServer(CLI::App& app, const ServerFlag& server) {
         net::FetchDescriptors(target->host, static_cast<uint16_t>(target->port), target->tls);
     if (!bytes.ok()) return absl::FailedPreconditionError(std::string(bytes.status().message()));
     Issues issues;
-    return DescribeService(context, *address, *bytes, server->empty() ? url : *server, issues);
+    return DescribeService(context, *address, *bytes, shared->server.empty() ? url : shared->server, issues);
   };
 }
 
-Describe AddProtoSources(CLI::App& app, const ServerFlag& server) {
+Describe AddProtoSources(CLI::App& app, const SharedFlagsPtr& shared) {
   struct Sources {
     std::vector<std::string> files;
     std::vector<std::string> folders;
@@ -110,25 +110,25 @@ Describe AddProtoSources(CLI::App& app, const ServerFlag& server) {
   app.add_option("-I,--proto-path", sources->folders,
                  "Where sources are imported from, as protoc takes it; the folder of each source by default")
       ->type_name("DIR");
-  return [sources, server](const Context& context) {
+  return [sources, shared](const Context& context) {
     Issues issues;
     const std::string bytes = descriptors::CompileSources(sources->files, sources->folders, issues);
-    return DescribeService(context, sources->files.front(), bytes, *server, issues);
+    return DescribeService(context, sources->files.front(), bytes, shared->server, issues);
   };
 }
 
-Describe AddDescriptorSet(CLI::App& app, const ServerFlag& server) {
+Describe AddDescriptorSet(CLI::App& app, const SharedFlagsPtr& shared) {
   auto file = std::make_shared<std::string>();
   app.add_option(
          "--descriptors", *file,
          "Descriptor set of a gRPC service (protoc --include_imports --descriptor_set_out): each method becomes "
          "a function")
       ->type_name("FILE|URL");
-  return [file, server](const Context& context) -> absl::StatusOr<Described> {
+  return [file, shared](const Context& context) -> absl::StatusOr<Described> {
     const absl::StatusOr<std::string> bytes = Load(*file, descriptors::kMaxFileBytes);
     if (!bytes.ok()) return bytes.status();
     Issues issues;
-    return DescribeService(context, *file, *bytes, *server, issues);
+    return DescribeService(context, *file, *bytes, shared->server, issues);
   };
 }
 

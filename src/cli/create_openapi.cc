@@ -37,12 +37,12 @@ absl::StatusOr<Described> ReadDocument(const Context& context, const std::string
 
 }  // namespace
 
-Describe AddOpenApi(CLI::App& app, const ServerFlag& server) {
+Describe AddOpenApi(CLI::App& app, const SharedFlagsPtr& shared) {
   auto document = std::make_shared<std::string>();
   app.add_option("--openapi", *document,
                  "OpenAPI document (Swagger 2.0, OpenAPI 3.0 and 3.1, JSON or YAML): each operation becomes a function")
       ->type_name("FILE|URL");
-  return [document, server](const Context& context) { return ReadDocument(context, *document, *server); };
+  return [document, shared](const Context& context) { return ReadDocument(context, *document, shared->server); };
 }
 
 }  // namespace gloo::cli

@@ -508,6 +508,35 @@ TEST_F(ProgramTest, ApplyOfATakenDomain) {
   EXPECT_FALSE(std::filesystem::exists("config/applied"));
 }
 
+TEST_F(ProgramTest, CreateOfServicesWhoseFunctionsAreNamed) {
+  EXPECT_EQ(
+      Run({"create", "upstream", "l", "--aws", "eu-west-1", "--secret", "keys", "--function", "a", "--function", "b"}),
+      kOk);
+  EXPECT_EQ(
+      out_,
+      "apiVersion: gloo.solo.io/v1\nkind: Upstream\nmetadata:\n  name: l\nspec:\n  type: aws\n  spec:\n    region: "
+      "eu-west-1\n    secretRef: keys\n  functions:\n    - name: a\n    - name: b\n");
+  EXPECT_EQ(Run({"create", "upstream", "g", "--google", "https://g.a.run.app"}), kOk);
+  EXPECT_THAT(out_, HasSubstr("  type: google\n  spec:\n    url: https://g.a.run.app\n"));
+  EXPECT_EQ(Run({"create", "upstream", "z", "--azure", "shop"}), kOk);
+  EXPECT_THAT(out_, HasSubstr("    functionAppName: shop\n"));
+  const auto host = [this](const std::string& address) {
+    Run({"create", "upstream", "n", "--nats", address, "-o", "yaml"});
+    return out_.substr(std::min(out_.find("hosts:"), out_.size()));
+  };
+  EXPECT_EQ(host("n.test"), "hosts:\n      - addr: n.test\n");
+  EXPECT_EQ(host("n.test:4333"), "hosts:\n      - addr: n.test\n        port: 4333\n");
+  EXPECT_EQ(host("[::1]:4333"), "hosts:\n      - addr: \"[::1]\"\n        port: 4333\n");
+  EXPECT_EQ(host("2001:db8::1"), "hosts:\n      - addr: \"2001:db8::1\"\n");
+  EXPECT_EQ(Run({"create", "upstream", "l", "--aws", "EU"}), kFoundErrors);
+  EXPECT_THAT(err_, HasSubstr("\"EU\" is no region"));
+  EXPECT_EQ(Run({"create", "upstream", "l", "--aws", "eu-west-1", "--server", "http://a.test"}), kUsage);
+  EXPECT_EQ(Run({"create", "upstream", "l", "--openapi", "x", "--secret", "y"}), kUsage);
+  EXPECT_THAT(err_, HasSubstr("--secret has no effect with --openapi"));
+  EXPECT_EQ(Run({"create", "upstream", "l", "--aws", "eu-west-1", "--nats", "x"}), kUsage);
+  EXPECT_THAT(err_, HasSubstr("is taken, not several"));
+}
+
 TEST_F(ProgramTest, SchemaReferenceVersionCompletion) {
   EXPECT_EQ(Run({"schema"}), kOk);
   EXPECT_THAT(out_, StartsWith("{"));
