@@ -253,7 +253,9 @@ void NatsBridge::OnRequestHeaders(bool end_of_stream) {
   const RequestHeaders headers(envoy_);
   // Whatever becomes of the request: the next one finds the connection used. And at once, for a server closes a new
   // connection on which nobody speaks.
-  const bool fresh = !IsNatsConnected(NatsConnectionFilter::ConnectionOf(headers.Get(kNatsConnectionHeader)));
+  const uint64_t connection = NatsConnectionFilter::ConnectionOf(headers.Get(kNatsConnectionHeader));
+  if (IsNatsRefused(connection)) return Fail({502, std::string(kRefused)});
+  const bool fresh = !IsNatsConnected(connection);
   if (fresh && config_->signs()) {
     awaited_ = Awaited::kNonce;
   } else if (fresh) {
@@ -481,6 +483,9 @@ bool NatsBridge::OnError(std::string_view text) {
       return true;
     }
     Unsubscribe();
+  }
+  if (failure.text == kRefused) {
+    SetNatsRefused(NatsConnectionFilter::ConnectionOf(RequestHeaders(envoy_).Get(kNatsConnectionHeader)));
   }
   // Where the client has not sent everything, Envoy closes the connection.
   Fail(std::move(failure));

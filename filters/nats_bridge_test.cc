@@ -214,6 +214,20 @@ TEST_F(NatsBridgeTest, AConnectionIsToldOnceWhoSpeaks) {
   EXPECT_EQ(sent(7), publish);
   EXPECT_EQ(sent(8, {{"x-gloo-nats-connection", "1"}}), publish);
   EXPECT_EQ(sent(9, {{"x-gloo-nats-connection", "1"}}), kConnect + publish);
+  {
+    FakeStream stream(&filter, nullptr);
+    stream.Request(Call("nats publish"));
+    stream.upstream_connection = 10;
+    FakeBridge refused(config_);
+    refused.Headers(stream.request.headers, true);
+    refused.Server({"-ERR 'Authorization Violation'\r\n"});
+    EXPECT_EQ(refused.response.value().status, 502u);
+    // The server has not closed it yet.
+    FakeBridge next(config_);
+    next.Headers(stream.request.headers, true);
+    EXPECT_EQ(next.response.value().body, "the NATS server refuses the upstream's credentials");
+    EXPECT_EQ(next.sent, "");
+  }
   // None is known.
   EXPECT_EQ(sent(0), kConnect + publish);
   EXPECT_EQ(sent(0), kConnect + publish);

@@ -13,6 +13,13 @@ constexpr size_t kMostConnections = 16 << 10;
 thread_local uint64_t last_id = 0;
 thread_local std::unordered_map<uint64_t, abi::EnvoyFilterPtr> filters;
 thread_local std::set<uint64_t> connected;
+thread_local std::set<uint64_t> refused;
+
+void Insert(uint64_t connection, std::set<uint64_t>* into) {
+  if (connection == 0) return;
+  into->insert(connection);
+  if (into->size() > kMostConnections) into->erase(into->begin());
+}
 
 }  // namespace
 
@@ -41,10 +48,10 @@ uint64_t NatsConnectionFilter::ConnectionOf(std::string_view header) {
 
 bool IsNatsConnected(uint64_t connection) { return connection != 0 && connected.contains(connection); }
 
-void SetNatsConnected(uint64_t connection) {
-  if (connection == 0) return;
-  connected.insert(connection);
-  if (connected.size() > kMostConnections) connected.erase(connected.begin());
-}
+void SetNatsConnected(uint64_t connection) { Insert(connection, &connected); }
+
+bool IsNatsRefused(uint64_t connection) { return connection != 0 && refused.contains(connection); }
+
+void SetNatsRefused(uint64_t connection) { Insert(connection, &refused); }
 
 }  // namespace gloo::filters

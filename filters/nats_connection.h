@@ -31,5 +31,8 @@ class NatsConnectionFilter : public StreamFilter {
 // Of this thread, whose connections no other uses. Those that have been closed are forgotten in time.
 bool IsNatsConnected(uint64_t connection);
 void SetNatsConnected(uint64_t connection);
+// The server has refused the credentials on it and is about to close it: a request that still gets it is refused too.
+bool IsNatsRefused(uint64_t connection);
+void SetNatsRefused(uint64_t connection);
 
 }  // namespace gloo::filters
