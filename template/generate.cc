@@ -82,6 +82,8 @@ uint32_t Compiler::AddPath(std::string_view text, const std::string_view* parts,
 }
 
 void Compiler::ResolvePaths() {
+  // For good: paths point into it.
+  program_->parts.shrink_to_fit();
   for (Program::Path& path : program_->paths) {
     path.variable.parts = {program_->parts.data() + path.first_part, path.part_count};
   }

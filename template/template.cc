@@ -74,8 +74,8 @@ std::unique_ptr<const Program> CompileProgram(std::string_view text, const Templ
   if (placed.any()) return nullptr;
   // A program lasts as long as its route.
   const auto shrink = [](auto&... lists) { (lists.shrink_to_fit(), ...); };
-  shrink(program->code, program->positions, program->texts, program->constants, program->paths, program->parts,
-         program->loops, program->sets, program->slots);
+  shrink(program->code, program->positions, program->texts, program->constants, program->paths, program->loops,
+         program->sets, program->slots);
   return program;
 }
 

@@ -194,6 +194,7 @@ void Session::Adopt(Type type, const std::string& name, const std::string& versi
   const bool has_clusters = type == Type::kEndpoint || type == Type::kRoute || type == Type::kScopedRoute;
   if (has_clusters && withheld_until_ == 0 && options_.delta && options_.withheld > absl::ZeroDuration()) {
     withheld_until_ = ticks_ + 1 + static_cast<uint64_t>(options_.withheld / options_.grace);
+    KeepGraceTimer();
   }
   entry.warm = same && current->warms.empty();
   // Held does not mean warm: the stream may have broken before the client had what it refers to.

@@ -150,6 +150,18 @@ TEST(DeltaSession, AClientThatNeverAsksForClustersIsNotWaitedForForEver) {
   EXPECT_EQ(h.NextAcked(), "RouteConfiguration +r=2 ");
 }
 
+// It says that it has listeners, and long after that it has routes.
+TEST(DeltaSession, NorIsOneThatTellsOfItsRoutesLate) {
+  Harness h;
+  h.Publish({Listener("l"), Route("r", {}, "2")});
+  h.Subscribe(Type::kListener, {}, {{"l", Listener("l")->version}});
+  for (int i = 0; i < 10; ++i) h.Tick();
+  h.Subscribe(Type::kRoute, {"r"}, {{"r", "old"}});
+  EXPECT_EQ(h.Next(), "");
+  for (int i = 0; i < 70; ++i) h.Tick();
+  EXPECT_EQ(h.NextAcked(), "RouteConfiguration +r=2 ");
+}
+
 // The form that it warms is one that this server does not know: it gets the current one in its place.
 TEST(DeltaSession, EndpointsOfAnUnknownFormBringTheCurrentCluster) {
   Harness h;
