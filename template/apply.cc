@@ -135,7 +135,7 @@ bool CompiledMessage::ApplyMethod(Work* work) const {
 }
 
 bool CompiledMessage::ApplyPath(Work* work) const {
-  if (path_ == nullptr && query_.empty()) return true;
+  if (path_ == nullptr && more().query.empty()) return true;
   std::string path;
   if (path_ == nullptr) {
     path = work->headers.Get(":path").value_or("/");
@@ -151,7 +151,7 @@ bool CompiledMessage::ApplyPath(Work* work) const {
       if (HasDotSegment(path)) return work->Fail(kBadRequest, "the path would hold a \".\" or \"..\" segment");
     }
   }
-  if (!query_.empty() && !SetQuery(work, &path)) return false;
+  if (!more().query.empty() && !SetQuery(work, &path)) return false;
   work->outcome->set_headers.emplace_back(":path", std::move(path));
   return true;
 }
@@ -162,7 +162,7 @@ bool CompiledMessage::SetQuery(Work* work, std::string* path) const {
   std::string_view rest = question == std::string_view::npos ? std::string_view() : old.substr(question + 1);
   std::string out;
   size_t size = path->size();
-  for (const Named& set : query_) size += set.name.size() + set.value->size() + 2;
+  for (const Named& set : more().query) size += set.name.size() + set.value->size() + 2;
   out.reserve(size);
   out.append(old.substr(0, question));
   char separator = '?';
@@ -176,12 +176,13 @@ bool CompiledMessage::SetQuery(Work* work, std::string* path) const {
       char* decoded = work->arena.New<char>(name.size());
       name = {decoded, UrlDecode(name, true, decoded)};
     }
-    if (std::any_of(query_.begin(), query_.end(), [&](const Named& set) { return set.name == name; })) continue;
+    if (std::any_of(more().query.begin(), more().query.end(), [&](const Named& set) { return set.name == name; }))
+      continue;
     out.push_back(separator);
     out.append(pair);
     separator = '&';
   }
-  for (const Named& set : query_) {
+  for (const Named& set : more().query) {
     const size_t before = out.size();
     out.push_back(separator);
     AppendUrlEncoded(set.name, &out);
@@ -205,8 +206,8 @@ bool CompiledMessage::SetQuery(Work* work, std::string* path) const {
 
 bool CompiledMessage::ApplyHeaders(Work* work) const {
   Outcome* outcome = work->outcome;
-  outcome->remove_headers.reserve(remove_headers_.size());
-  for (const std::string& name : remove_headers_) {
+  outcome->remove_headers.reserve(more().remove_headers.size());
+  for (const std::string& name : more().remove_headers) {
     bool set = std::any_of(headers_.begin(), headers_.end(), [&](const Named& h) { return h.name == name; });
     if (!set) outcome->remove_headers.push_back(name);
   }
@@ -235,7 +236,7 @@ bool CompiledMessage::ApplyHeaders(Work* work) const {
 }
 
 bool CompiledMessage::ApplyAppends(Work* work) const {
-  for (const Named& header : append_headers_) {
+  for (const Named& header : more().append_headers) {
     std::string value;
     if (!Render(*header.value, work, &value)) return false;
     if (!IsHeaderValue(value)) {
@@ -247,7 +248,7 @@ bool CompiledMessage::ApplyAppends(Work* work) const {
 }
 
 bool CompiledMessage::ApplyMetadata(Work* work) const {
-  for (const Named& named : metadata_) {
+  for (const Named& named : more().metadata) {
     std::string value;
     if (!Render(*named.value, work, &value)) return false;
     if (!value.empty()) work->outcome->metadata.emplace_back(named.name, std::move(value));

@@ -37,6 +37,7 @@ class MessageCompiler {
 
   std::unique_ptr<const CompiledMessage> Compile() {
     message_->is_response_ = is_response_;
+    message_->more_ = std::make_unique<CompiledMessage::More>();
     message_->max_body_bytes_ = config_.max_body_bytes;
     message_->missing_is_null_ = config_.on_error == OnError::kDefault;
     for (size_t i = 0; i < templates_.extractors.size(); ++i) AddExtractor(i);
@@ -60,8 +61,8 @@ class MessageCompiler {
     if (templates_.input_schema.has_value()) CompileInput(*templates_.input_schema);
     // Messages last as long as their route.
     const auto shrink = [](auto&... lists) { (lists.shrink_to_fit(), ...); };
-    shrink(message_->extractors_, message_->parameters_, message_->query_, message_->headers_,
-           message_->append_headers_, message_->metadata_, message_->remove_headers_);
+    shrink(message_->extractors_, message_->parameters_, message_->headers_);
+    if (message_->more_->empty()) message_->more_.reset();
     message_->needs_body_ =
         message_->needs_body_ || templates_.body.has_value() || message_->merge_ || templates_.input_schema.has_value();
     if (failed_) return nullptr;
@@ -247,10 +248,10 @@ class MessageCompiler {
   void AddQuery(const std::string& name, const std::string& text) {
     std::string field = "query[" + Quoted(name) + "]";
     if (name.empty()) return Fail(field, "a query parameter needs a name");
-    for (const auto& other : message_->query_) {
+    for (const auto& other : message_->more_->query) {
       if (other.name == name) return Fail(field, "stands twice");
     }
-    message_->query_.push_back({name, CompileTemplate(field, text, Landing::kQuery)});
+    message_->more_->query.push_back({name, CompileTemplate(field, text, Landing::kQuery)});
   }
 
   void AddHeader(const std::string& given, const std::string& text) {
@@ -286,13 +287,13 @@ class MessageCompiler {
     for (const std::string_view once : {"host", "content-type", "content-length", "transfer-encoding"}) {
       if (name == once) return Fail(field, Quoted(given) + " cannot have several values; set it among the headers");
     }
-    message_->append_headers_.push_back({std::move(name), CompileHeader(field, text)});
+    message_->more_->append_headers.push_back({std::move(name), CompileHeader(field, text)});
   }
 
   void AddMetadata(const std::string& name, const std::string& text) {
     const std::string field = "metadata[" + Quoted(name) + "]";
     if (name.empty()) return Fail(field, "metadata needs a name");
-    message_->metadata_.push_back({name, CompileTemplate(field, text, Landing::kText)});
+    message_->more_->metadata.push_back({name, CompileTemplate(field, text, Landing::kText)});
   }
 
   bool CheckName(const std::string& field, const std::string& given, std::string_view name) {
@@ -318,7 +319,7 @@ class MessageCompiler {
       Fail("remove_headers[" + std::to_string(index) + "]", Quoted(given) + " is not the name of a header");
       return;
     }
-    message_->remove_headers_.push_back(std::move(name));
+    message_->more_->remove_headers.push_back(std::move(name));
   }
 
   // A content type that the templates set tells what the body is; else its own text does.
@@ -366,8 +367,8 @@ std::vector<std::string> CompiledMessage::RequiredBodyFields() const {
   };
   add(method_);
   add(path_);
-  for (const Named& query : query_) add(query.value);
-  for (const std::vector<Named>* list : {&headers_, &append_headers_, &metadata_}) {
+  for (const Named& query : more().query) add(query.value);
+  for (const std::vector<Named>* list : {&headers_, &more().append_headers, &more().metadata}) {
     for (const Named& named : *list) add(named.value);
   }
   add(body_);

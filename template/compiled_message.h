@@ -63,11 +63,20 @@ class CompiledMessage {
   std::unique_ptr<const Schema> input_;
   std::unique_ptr<const Template> method_;
   std::unique_ptr<const Template> path_;
-  std::vector<Named> query_;
   std::vector<Named> headers_;
-  std::vector<Named> append_headers_;
-  std::vector<Named> metadata_;
-  std::vector<std::string> remove_headers_;
+  // What few messages have: there may be one for each of many thousand routes. Null: nothing of it.
+  struct More {
+    std::vector<Named> query;
+    std::vector<Named> append_headers;
+    std::vector<Named> metadata;
+    std::vector<std::string> remove_headers;
+    bool empty() const { return query.empty() && append_headers.empty() && metadata.empty() && remove_headers.empty(); }
+  };
+  const More& more() const {
+    static const More none;
+    return more_ == nullptr ? none : *more_;
+  }
+  std::unique_ptr<More> more_;
   std::unique_ptr<const Template> body_;
   bool merge_ = false;
   bool needs_body_ = false;
