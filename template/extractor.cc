@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "template/codec.h"
+#include "template/schema_types.h"
 #include "template/template.h"
 
 namespace gloo::tmpl {
@@ -104,16 +105,11 @@ bool ReadPointer(std::string_view pointer, std::vector<std::string>* steps) {
     pointer.remove_prefix(1);
     const std::string_view step = pointer.substr(0, pointer.find('/'));
     pointer.remove_prefix(step.size());
-    std::string& out = steps->emplace_back();
-    for (size_t i = 0; i < step.size(); ++i) {
-      if (step[i] != '~') {
-        out += step[i];
-      } else if (++i < step.size() && (step[i] == '0' || step[i] == '1')) {
-        out += step[i] == '0' ? '~' : '/';
-      } else {
-        return false;
-      }
+    // "~" stands before 0 or 1 alone.
+    for (size_t i = step.find('~'); i != std::string_view::npos; i = step.find('~', i + 1)) {
+      if (i + 1 == step.size() || (step[i + 1] != '0' && step[i + 1] != '1')) return false;
     }
+    steps->push_back(FromPointerStep(step));
   }
   return true;
 }

@@ -49,6 +49,8 @@ bool Regex::Compile(std::string_view text, Regex* regex, std::string* error) {
   return true;
 }
 
+std::string_view Regex::text() const { return program_->re.pattern(); }
+
 bool Regex::Find(std::string_view value, std::span<std::string_view> captures) const {
   std::array<re2::StringPiece, kMaxGroups + 1> found;
   const size_t count = std::min(captures.size(), groups_.size() + 1);

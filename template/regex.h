@@ -15,6 +15,9 @@ class Regex {
   // False with `error` set: RE2's own words.
   static bool Compile(std::string_view text, Regex* regex, std::string* error);
 
+  // As it was written.
+  std::string_view text() const;
+
   // Of its groups, `(?P<name>...)`, in their order; a group without a name is "".
   const std::vector<std::string>& groups() const { return groups_; }
 

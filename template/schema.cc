@@ -87,6 +87,7 @@ class SchemaCompiler {
     if (key == "anyOf") return Parts(value, at, depth, node, &node->any_of);
     if (key == "oneOf") return Parts(value, at, depth, node, &node->one_of);
     if (key == "$ref") return Reference(value, at, depth, node);
+    if (key == "pattern") return Pattern(value, at, node);
     if (key == "uniqueItems") return Flag(value, at, &node->unique);
     if (key == "minimum") return Bound(owner, "exclusiveMinimum", value, at, &node->minimum, &node->exclusive_minimum);
     if (key == "maximum") return Bound(owner, "exclusiveMaximum", value, at, &node->maximum, &node->exclusive_maximum);
@@ -107,8 +108,21 @@ class SchemaCompiler {
       if (key == name) return Count(value, at, count);
     }
     if (IsAnnotation(key)) return true;
-    if (key == "pattern") return Fail(at, "regular expressions are not checked here; leave it out");
     return Fail(at, "is not checked here; leave it out");
+  }
+
+  bool Pattern(const Value& value, const std::string& at, Node* node) {
+    if (!value.is_string()) return Fail(at, "must be a text");
+    if (++patterns_ > Schema::kMaxPatterns) {
+      return Fail(at, "is one too many: a schema has at most " + std::to_string(Schema::kMaxPatterns));
+    }
+    auto pattern = std::make_shared<Regex>();
+    std::string error;
+    if (!Regex::Compile(value.view(), pattern.get(), &error)) {
+      return Fail(at, "is no regular expression of RE2: " + error);
+    }
+    node->pattern = std::move(pattern);
+    return true;
   }
 
   bool TypeKeyword(const Value& owner, const Value& value, const std::string& at, Node* node) {
@@ -226,6 +240,7 @@ class SchemaCompiler {
 
   Schema* schema_;
   std::string* error_;
+  int patterns_ = 0;
   Value root_ = Value::Missing();
   std::map<std::pair<const void*, bool>, int> made_;
 };

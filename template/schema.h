@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "template/arena.h"
+#include "template/regex.h"
 #include "template/value.h"
 
 namespace gloo::tmpl {
@@ -22,6 +23,7 @@ namespace gloo::tmpl {
 class Schema {
  public:
   static constexpr size_t kMaxBytes = 64 << 10;
+  static constexpr int kMaxPatterns = 256;
 
   // A property of the schema that may come from elsewhere than the fields of the body: `x-in`. Its value may be a text
   // that stands for a number, a boolean or an array.
@@ -62,6 +64,8 @@ class Schema {
     std::optional<double> minimum, maximum, exclusive_minimum, exclusive_maximum, multiple_of;
     std::optional<size_t> min_length, max_length, min_items, max_items, min_properties, max_properties;
     bool unique = false;
+    // A part of a text must match it; null: none.
+    std::shared_ptr<const Regex> pattern;
     // One of these.
     bool has_choices = false;
     std::vector<Value> choices;

@@ -155,9 +155,18 @@ class SchemaChecker {
   }
 
   bool CheckText(const Schema::Node& node, const Value& value) {
-    if (!value.is_string() || (!node.min_length && !node.max_length)) return true;
-    if (!budget_->Spend(value.size / 16)) return Exhaust();
-    return Between(Characters(value.view()), node.min_length, node.max_length, "characters");
+    if (!value.is_string()) return true;
+    if (node.min_length || node.max_length) {
+      if (!budget_->Spend(value.size / 16)) return Exhaust();
+      if (!Between(Characters(value.view()), node.min_length, node.max_length, "characters")) return false;
+    }
+    if (node.pattern == nullptr) return true;
+    if (!budget_->Spend(1 + value.size / 2)) return Exhaust();
+    if (node.pattern->Find(value.view(), {})) return true;
+    constexpr size_t kShownPattern = 64;
+    std::string shown(node.pattern->text().substr(0, kShownPattern));
+    if (shown.size() < node.pattern->text().size()) shown += "...";
+    return Fail("must match " + shown);
   }
 
   bool CheckArray(const Schema::Node& node, const Value& value, int depth) {

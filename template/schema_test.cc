@@ -55,6 +55,11 @@ TEST(Schema, Keywords) {
            {R"({"properties": {"a": {}}, "additionalProperties": false})", R"({"a": 1, "b\n": 1})",
             "/b\\n: is not allowed"},
            {R"({"additionalProperties": {"type": "string"}})", R"({"x": 1})", "/x: must be a string, got a number"},
+           {R"({"pattern": "^[a-z]+$"})", R"("abc")", ""},
+           {R"({"pattern": "^[a-z]+$"})", R"("a1")", "the input: must match ^[a-z]+$"},
+           {R"({"pattern": "b"})", R"("abc")", ""},
+           {R"({"pattern": "b"})", R"(7)", ""},
+           {R"({"pattern": "b", "maxLength": 2})", R"("abc")", "the input: must have at most 2 characters"},
            {R"({"enum": ["a", 2]})", R"("b")", "the input: must be one of \"a\", 2"},
            {R"({"enum": ["a", 2]})", R"(2.0)", ""},
            {R"({"const": {"a": [1]}})", R"({"a": [1]})", ""},
@@ -87,8 +92,9 @@ TEST(Schema, WhatIsNotCheckedIsRefused) {
   EXPECT_EQ(SchemaError("[]"), "the schema: a schema is an object, true or false, not an array");
   EXPECT_EQ(SchemaError(R"({"type": "text"})"),
             "/type: must be of null, boolean, object, array, number, string, integer");
-  EXPECT_EQ(SchemaError(R"({"properties": {"a": {"pattern": "x"}}})"),
-            "/properties/a/pattern: regular expressions are not checked here; leave it out");
+  EXPECT_EQ(SchemaError(R"_({"properties": {"a": {"pattern": "x(?=y)"}}})_"),
+            "/properties/a/pattern: is no regular expression of RE2: invalid perl operator: (?=");
+  EXPECT_EQ(SchemaError(R"({"pattern": 1})"), "/pattern: must be a text");
   EXPECT_EQ(SchemaError(R"({"if": {}})"), "/if: is not checked here; leave it out");
   EXPECT_EQ(SchemaError(R"({"items": {"$ref": "#/$defs/no"}})"), "/items/$ref: there is no \"#/$defs/no\"");
   EXPECT_EQ(SchemaError(R"({"$ref": "other.json"})"),

@@ -21,7 +21,7 @@ ALLOWED = {
     "src/runtime": ["src/base"],
     "src/net": ["src/base", "src/runtime"],
     "src/model": ["src/base", "api"],
-    "src/openapi": ["src/base", "src/model"],
+    "src/openapi": ["src/base", "src/model", "template"],
     "src/descriptors": ["src/base"],
     "src/credentials": ["src/base", "src/runtime", "src/net", "src/model", "api"],
     "src/sources": ["src/base", "src/runtime", "src/net", "src/model", "api"],
@@ -57,7 +57,6 @@ TEST_EXTRA = {
     "src/state": ["src/plugins", "src/translator"],
     "src/sources": ["src/plugins", "src/translator"],
     "src/model": ["src/plugins", "src/translator"],
-    "src/openapi": ["template"],
 }
 
 # Edges that must never appear, whatever the table says; each with its reason.

@@ -84,6 +84,7 @@ std::shared_ptr<const DescriptorSet> DescriptorSet::Read(std::string_view bytes,
   for (const File& file : set->files_) set->AddFile(file, issues);
   if (issues.errors() > errors_before) return nullptr;
   set->AddBuiltin(issues);
+  if (issues.errors() > errors_before) return nullptr;
   set->FindOrphans();
   return set;
 }
@@ -186,9 +187,12 @@ void DescriptorSet::AddEnum(const File& file, const EnumDescriptorProto& enumera
 void DescriptorSet::AddBuiltin(Issues& issues) {
   for (const File& builtin : BuiltinFiles()) {
     if (files_by_name_.contains(builtin.name())) continue;
+    // By anything: a service or an enum may be called so.
     const bool taken =
-        std::any_of(builtin.message_type().begin(), builtin.message_type().end(),
-                    [&](const DescriptorProto& m) { return Find(In(builtin.package(), m.name())) != nullptr; });
+        std::any_of(builtin.message_type().begin(), builtin.message_type().end(), [&](const DescriptorProto& message) {
+          const std::string name = In(builtin.package(), message.name());
+          return types_.contains(name) || service_entries_.contains(name);
+        });
     if (!taken) AddFile(files_.emplace_back(builtin), issues);
   }
 }

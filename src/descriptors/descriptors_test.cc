@@ -172,6 +172,15 @@ TEST(DescriptorSetTest, BrokenBytesHaveAPlace) {
   EXPECT_THAT(ReadSet(good, 100).issues, ElementsAre(HasSubstr("100 are the most")));
 }
 
+TEST(DescriptorSetTest, NamesOfWhatIsBuiltInMayBeTaken) {
+  google::protobuf::FileDescriptorSet set;
+  Add(set, "own/duration.proto", "google.protobuf").add_service()->set_name("Duration");
+  EXPECT_THAT(ReadSet(Raw(set)).issues, ElementsAre());
+  set.Clear();
+  Add(set, "own/any.proto", "google.protobuf").add_enum_type()->set_name("Any");
+  EXPECT_THAT(ReadSet(Raw(set)).issues, ElementsAre());
+}
+
 TEST(DescriptorSetTest, WhatCannotBeIsRefused) {
   google::protobuf::FileDescriptorSet set;
   Add(set, "a.proto", "p").add_message_type()->set_name("M");

@@ -199,7 +199,8 @@ Node: {type: object, properties: {name: {type: string}, next: {$ref: '#/Node'}}}
 )"}},
       "d/api.json");
   EXPECT_THAT(result.issues, IsEmpty());
-  EXPECT_THAT(result.Json("tree"), HasSubstr(R"("x":{"type":["string","null"],"minLength":1,"x-in":"path"})"));
+  EXPECT_THAT(result.Json("tree"),
+              HasSubstr(R"("x":{"type":["string","null"],"minLength":1,"pattern":"a","x-in":"path"})"));
   EXPECT_THAT(result.Json("tree"),
               HasSubstr(R"("next":{"type":"object","properties":{"name":{"type":"string"},"next":)"));
   EXPECT_LT(result.Json("tree").size(), kMaxInputBytes);

@@ -4,9 +4,21 @@
 #include <utility>
 
 #include "model/scalars.h"
+#include "template/regex.h"
 
 namespace gloo::openapi {
 namespace {
+
+// Of a schema; that of an input, which several make up, may have more.
+constexpr int kMostPatterns = 100;
+
+// RE2 reads it, and takes all that the regular expressions of JavaScript take. What those have besides, such as looking
+// ahead, it does not read; of blanks they know more.
+bool IsPattern(const std::string& text) {
+  tmpl::Regex regex;
+  std::string error;
+  return text.find("\\s") == std::string::npos && tmpl::Regex::Compile(text, &regex, &error);
+}
 
 using model::Node;
 using model::Value;
@@ -63,6 +75,7 @@ Value Schemas::Convert(const At& schema, Use use, size_t max_bytes) {
   use_ = use;
   for (const int depth : kDepths) {
     left_ = max_bytes;
+    patterns_ = 0;
     too_large_ = false;
     Value out = Of(schema, depth);
     if (!too_large_) return out;
@@ -97,7 +110,15 @@ void Schemas::Keywords(const At& at, int depth, Value* out) {
   Properties(at, depth, out);
   if (const At items = at.Child("items"); items.IsMap() && Spend(5)) out->Set("items", Of(items, depth - 1));
   for (const std::string_view key : {"allOf", "anyOf", "oneOf"}) Combined(at, key, depth, out);
-  for (const std::string_view key : {"not", "pattern", "patternProperties", "if", "prefixItems", "dependentSchemas",
+  if (const At pattern = at.Child("pattern")) {
+    const std::string text(pattern.Text());
+    if (IsPattern(text) && ++patterns_ <= kMostPatterns && Spend(text.size() + 15)) {
+      out->Set("pattern", Value::Text(text));
+    } else {
+      ++losses_;
+    }
+  }
+  for (const std::string_view key : {"not", "patternProperties", "if", "prefixItems", "dependentSchemas",
                                      "propertyNames", "contains", "unevaluatedProperties"}) {
     if (at.Child(key)) ++losses_;
   }

@@ -18,8 +18,8 @@ class Schemas {
 
   explicit Schemas(Documents& documents) : documents_(documents) {}
 
-  // What is too deep for `max_bytes` of JSON, and what the filter does not check (`pattern`, `not`), is left out, so
-  // that the result never refuses what the schema takes.
+  // What is too deep for `max_bytes` of JSON, and what the filter does not check (`not`, patterns of other languages)
+  // is left out, so that the result never refuses what the schema takes.
   model::Value Convert(const At& schema, Use use, size_t max_bytes);
 
   // What an object has, over all parts of `allOf`, `anyOf` and `oneOf`.
@@ -52,6 +52,7 @@ class Schemas {
   bool too_large_ = false;
   // Counts what was left out.
   int losses_ = 0;
+  int patterns_ = 0;
   int visits_ = 0;
 };
 

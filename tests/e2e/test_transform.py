@@ -60,6 +60,14 @@ def test_parameters_by_regular_expressions_and_pointers(gloo, serve, backends):
     assert gloo.post(host, "/", {"x": "word"}, headers={"authorization": "Bearer toys.z"}).status == 400
 
 
+def test_a_pattern_of_the_input_is_checked(gloo, serve):
+    host = serve({"path": "/{{ code }}", "input": {"properties": {"code": {"type": "string", "pattern": "^[A-Z]{3}$"}}}},
+                 {"validateInput": True})
+    assert gloo.post(host, "/", {"code": "ABC"}).json()["path"] == "/ABC"
+    refused = gloo.post(host, "/", {"code": "abc"})
+    assert (refused.status, refused.text) == (400, "bad request: /code: must match ^[A-Z]{3}$")
+
+
 def test_fields_of_a_json_body_are_variables(gloo, serve):
     host = serve({"path": "/{{ a.b }}/{{ list.1 }}", "body": "{\"out\": \"{{ a.b }}\", \"n\": {{ n }}}"})
     seen = gloo.post(host, "/", {"a": {"b": "deep"}, "list": [1, 2], "n": 1.5}).json()

@@ -248,9 +248,8 @@ TEST(RestTest, TheInputIsCheckedWhereTheRouteSaysSo) {
       Call("path: '/a'", "validate_input: true").issues,
       ElementsAre("warning: spec.routes[0].extensions.validateInput: has no effect: the function has no `input` "
                   "(NoEffect)"));
-  EXPECT_THAT(
-      Check("input { fields { key: 'pattern' value { string_value: 'a' } } }"),
-      ElementsAre("error: input: /pattern: regular expressions are not checked here; leave it out (BadSchema)"));
+  EXPECT_THAT(Check("input { fields { key: 'pattern' value { string_value: '(' } } }"),
+              ElementsAre("error: input: /pattern: is no regular expression of RE2: missing ): ( (BadSchema)"));
 }
 
 TEST(RestTest, ParametersByRegularExpressionsAndFromTheBody) {
