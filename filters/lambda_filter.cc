@@ -27,16 +27,6 @@ constexpr size_t kMostAnswerBytes = tmpl::kMostLambdaBytes + (2 << 20);
 std::string_view Name(const abi::EnvoyHttpHeader& header) { return {header.key, header.key_size}; }
 std::string_view Value(const abi::EnvoyHttpHeader& header) { return {header.value, header.value_size}; }
 
-// What access logs, traces and Envoy's router read of a request; all else is the client's talk to the function, and
-// reaches it in the event or not at all.
-bool StaysInRequest(std::string_view name) {
-  constexpr std::string_view kNames[] = {"b3",         "content-length", "referer",         "traceparent",
-                                         "tracestate", "user-agent",     "x-amzn-trace-id", "x-request-id"};
-  constexpr std::string_view kPrefixes[] = {":", "x-b3-", "x-envoy-", "x-forwarded-"};
-  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames) ||
-         std::any_of(std::begin(kPrefixes), std::end(kPrefixes), [&](auto prefix) { return name.starts_with(prefix); });
-}
-
 bool StaysInResponse(std::string_view name) {
   return name.starts_with(':') || name.starts_with("x-envoy-") || name == "date" || name == "x-amzn-requestid" ||
          name == "x-amzn-trace-id";
@@ -131,9 +121,7 @@ void LambdaFilter::MakeEvent(const Headers& headers) {
   request.path = headers.Get(":path").value_or("");
   request.authority = headers.Get(":authority").value_or("");
   for (const abi::EnvoyHttpHeader& header : headers.all()) {
-    const std::string_view name = Name(header);
-    // What Gloo's own filters tell each other is nobody else's.
-    if (!name.starts_with(':') && !name.starts_with("x-gloo-")) request.headers.emplace_back(name, Value(header));
+    request.headers.emplace_back(Name(header), Value(header));
   }
   abi::EnvoyBuffer protocol;
   abi::EnvoyBuffer source;
@@ -157,7 +145,7 @@ void LambdaFilter::ToInvoke(const Headers& headers) {
   // Copies: setting and removing moves what `headers` shows.
   std::vector<std::string> left;
   for (const abi::EnvoyHttpHeader& header : headers.all()) {
-    if (!StaysInRequest(Name(header))) left.emplace_back(Name(header));
+    if (!tmpl::StaysInInvoke(Name(header))) left.emplace_back(Name(header));
   }
   for (const std::string& name : left) Set(HeaderType::kRequest, name, ModuleBuffer::None());
   Set(HeaderType::kRequest, ":method", std::string_view("POST"));

@@ -29,11 +29,6 @@ constexpr std::string_view kTokenHeader = "x-gloo-nats-token";
 constexpr std::string_view kJwtHeader = "x-gloo-nats-jwt";
 constexpr std::string_view kSeedHeader = "x-gloo-nats-seed";
 
-// These become headers of every message: what the body is, which event it is, which trace it belongs to.
-constexpr std::string_view kForwarded[] = {"content-encoding", "content-type", "traceparent",
-                                           "tracestate",       "x-event-type", "x-request-id"};
-constexpr std::string_view kCloudEvents = "ce-";
-
 // Of a reply, these do not become headers of the response: they are about a connection, or Envoy acts by them.
 constexpr std::string_view kNotReturned[] = {"connection", "content-length",    "host",
                                              "keep-alive", "proxy-connection",  "te",
@@ -71,10 +66,11 @@ bool IsErrorStatus(size_t status) { return status >= 400 && status <= 599; }
 // The status of a message that the server itself sends where nobody listens.
 constexpr int kNoResponders = 503;
 
-// Nobody else can know it, so nobody else can answer: hexadecimal digits of 128 random bits.
+// Nobody else can know it, so nobody else can answer: hexadecimal digits of 128 random bits. Empty where there are
+// none.
 std::string RandomName() {
   std::array<unsigned char, 16> bytes{};
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) bytes.fill(0);
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return {};
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string out;
   for (const unsigned char byte : bytes) {
@@ -338,6 +334,9 @@ NatsBridge::Failure NatsBridge::ReadCall(const RequestHeaders& request) {
     return {400, "bad request: the subject belongs to the NATS server"};
   }
   if (Failure failure = TakeHeaders(request); failure.status != 0) return failure;
+  if (call_.mode != tmpl::NatsMode::kPublish && (inbox_name_ = RandomName()).empty()) {
+    return {503, "the system has no random numbers"};
+  }
   const std::string length(request.Get("content-length"));
   const size_t limit = config_->limit();
   if (headers_.size() > limit || std::strtoull(length.c_str(), nullptr, 10) > limit - headers_.size()) {
@@ -355,13 +354,9 @@ NatsBridge::Failure NatsBridge::TakeHeaders(const RequestHeaders& request) {
   const size_t written = headers.size();
   for (const abi::EnvoyHttpHeader& header : request.all()) {
     const std::string_view name(header.key, header.key_size);
-    const bool wanted = IsOneOf(kForwarded, name) || name.starts_with(kCloudEvents) ||
-                        std::find(call_.forward.begin(), call_.forward.end(), name) != call_.forward.end();
-    if (!wanted) continue;
-    // What the function writes takes the place of what the client sent.
-    const bool overwritten =
-        std::any_of(call_.headers.begin(), call_.headers.end(), [&](const auto& own) { return Lower(own) == name; });
-    if (!overwritten) headers.emplace_back(name, std::string_view(header.value, header.value_size));
+    if (tmpl::IsForwarded(call_, name)) {
+      headers.emplace_back(name, std::string_view(header.value, header.value_size));
+    }
   }
   for (size_t i = 0; i < headers.size(); ++i) {
     // Envoy and the templates refuse them too; here a line break would start a command of the client's own.
@@ -380,7 +375,7 @@ void NatsBridge::Publish() {
   std::string out;
   std::string inbox;
   if (call_.mode != tmpl::NatsMode::kPublish) {
-    inbox = config_->inbox + "." + RandomName();
+    inbox = config_->inbox + "." + inbox_name_;
     subscription_ = NextSubscription();
     AppendNatsSubscribeOnce(inbox, subscription_, &out);
   }

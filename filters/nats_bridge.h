@@ -93,6 +93,8 @@ class NatsBridge {
   enum class Awaited { kNothing, kNonce, kPong } awaited_ = Awaited::kNothing;
   State state_ = State::kRequest;
   tmpl::NatsCall call_;
+  // What nobody else knows of the subject of the reply.
+  std::string inbox_name_;
   std::string subject_;
   std::string headers_;  // the message's
   std::string body_;

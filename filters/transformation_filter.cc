@@ -7,6 +7,7 @@
 
 #include "filters/envoy_body.h"
 #include "filters/scope_key.h"
+#include "template/codec.h"
 #include "template/nats.h"
 
 namespace gloo::filters {
@@ -20,12 +21,9 @@ using abi::HeaderType;
 using abi::ModuleBuffer;
 using abi::TrailersStatus;
 
-bool IsTokenCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+bool IsToken(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), tmpl::IsTokenChar);
 }
-
-bool IsToken(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), IsTokenCharacter); }
 
 // These say how the body travels, which only the filter knows.
 bool IsFraming(std::string_view name) { return name == "content-length" || name == "transfer-encoding"; }
@@ -344,7 +342,7 @@ void TransformationFilter::FailTooLarge(Direction direction) {
 void TransformationFilter::FailEncoded(Direction direction, std::string_view encoding) {
   // The sender's own bytes are repeated: keep them harmless and short.
   std::string text = "the body must not be encoded, but its content-encoding is \"";
-  for (const char c : encoding.substr(0, 32)) text.push_back(IsTokenCharacter(c) || c == ',' || c == ' ' ? c : '?');
+  for (const char c : encoding.substr(0, 32)) text.push_back(tmpl::IsTokenChar(c) || c == ',' || c == ' ' ? c : '?');
   text.push_back('"');
   const bool request = direction == Direction::kRequest;
   Fail(direction, request ? 415 : 502, (request ? "unsupported media type: " : "bad response: ") + text,

@@ -32,6 +32,10 @@ inline char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c 
 inline char ToUpper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
 inline bool IsAlnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+// Of a token of HTTP: a method, the name of a header.
+inline bool IsTokenChar(char c) {
+  return IsAlnum(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
 inline bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 

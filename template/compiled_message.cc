@@ -7,8 +7,6 @@
 namespace gloo::tmpl {
 namespace {
 
-bool IsTokenChar(char c) { return IsAlnum(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos; }
-
 std::string Lower(std::string_view text) {
   std::string out;
   for (char c : text) out.push_back(ToLower(c));

@@ -101,6 +101,7 @@ Lists HeadersOf(const LambdaRequest& request) {
   Lists out;
   if (!request.authority.empty()) out["host"].emplace_back(request.authority);
   for (const auto& [name, value] : request.headers) {
+    if (name.starts_with(':') || name.starts_with("x-gloo-")) continue;
     if (!IsOfHop(name) && name != "host") out[std::string(name)].emplace_back(value);
   }
   return out;
@@ -500,6 +501,14 @@ bool FromJson(std::string_view json, LambdaConfig* config, std::string* error) {
   }
   if (config->path.empty() || config->host.empty()) return fails("there must be a path and a host");
   return true;
+}
+
+bool StaysInInvoke(std::string_view name) {
+  constexpr std::string_view kNames[] = {"b3",         "content-length", "referer",         "traceparent",
+                                         "tracestate", "user-agent",     "x-amzn-trace-id", "x-request-id"};
+  constexpr std::string_view kPrefixes[] = {":", "x-b3-", "x-envoy-", "x-forwarded-"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames) ||
+         std::any_of(std::begin(kPrefixes), std::end(kPrefixes), [&](auto prefix) { return name.starts_with(prefix); });
 }
 
 std::string MakeLambdaEvent(LambdaPayload payload, const LambdaRequest& request, std::string_view body) {

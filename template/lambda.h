@@ -32,7 +32,11 @@ struct LambdaConfig {
 std::string ToJson(const LambdaConfig& config);
 bool FromJson(std::string_view json, LambdaConfig* config, std::string* error);
 
-// The request of a client, headers without those that begin with ":".
+// Headers of the client's request that the Invoke request keeps: what access logs, traces and Envoy's router read. All
+// else is the client's talk to the function, and reaches it in the event or not at all.
+bool StaysInInvoke(std::string_view name);
+
+// The request of a client. Headers that begin with ":", and those that Gloo's filters tell each other, are passed over.
 struct LambdaRequest {
   std::string_view method;
   std::string_view path;  // with its query string

@@ -2,16 +2,13 @@
 
 #include <algorithm>
 
+#include "template/codec.h"
+
 namespace gloo::tmpl {
 namespace {
 
 constexpr std::string_view kBegin = "nats ";
 constexpr std::string_view kModes[] = {"publish", "jetstream", "request"};
-
-bool IsTokenCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
 
 // The text up to the separator, which is taken off with it.
 std::string_view Cut(std::string_view* text, char separator) {
@@ -75,8 +72,17 @@ bool FromText(std::string_view text, NatsCall* call) {
 bool IsNatsCall(std::string_view text) { return text.starts_with(kBegin); }
 
 // Less than the server takes: what a header's name is in HTTP too.
+bool IsForwarded(const NatsCall& call, std::string_view name) {
+  constexpr std::string_view kAlways[] = {"content-encoding", "content-type", "traceparent",
+                                          "tracestate",       "x-event-type", "x-request-id"};
+  const auto is = [name](std::string_view other) { return EqualsIgnoreCase(other, name); };
+  if (std::any_of(call.headers.begin(), call.headers.end(), is)) return false;
+  return name.starts_with("ce-") || std::any_of(std::begin(kAlways), std::end(kAlways), is) ||
+         std::any_of(call.forward.begin(), call.forward.end(), is);
+}
+
 bool IsNatsHeaderName(std::string_view name) {
-  return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), IsTokenCharacter);
+  return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), IsTokenChar);
 }
 
 std::string NatsSubjectMistake(std::string_view subject) {

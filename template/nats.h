@@ -40,6 +40,10 @@ bool FromText(std::string_view text, NatsCall* call);
 // It is one, for who need not know which.
 bool IsNatsCall(std::string_view text);
 
+// Whether a header of the request, in lower case, becomes one of the message: what the body is, which event it is,
+// which trace it belongs to, and what the call names; but for what the function writes itself.
+bool IsForwarded(const NatsCall& call, std::string_view name);
+
 // A name that a message's header may have.
 bool IsNatsHeaderName(std::string_view name);
 

@@ -54,7 +54,8 @@ std::string_view Regex::text() const { return program_->re.pattern(); }
 bool Regex::Find(std::string_view value, std::span<std::string_view> captures) const {
   std::array<re2::StringPiece, kMaxGroups + 1> found;
   const size_t count = std::min(captures.size(), groups_.size() + 1);
-  const re2::StringPiece text(value.data(), value.size());
+  // A part without data() is one that takes no part.
+  const re2::StringPiece text(value.data() == nullptr ? "" : value.data(), value.size());
   if (!program_->re.Match(text, 0, text.size(), RE2::UNANCHORED, found.data(), static_cast<int>(count))) return false;
   for (size_t i = 0; i < count; ++i) captures[i] = {found[i].data(), found[i].size()};
   return true;

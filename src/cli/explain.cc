@@ -346,7 +346,9 @@ class Explanation {
     if (*call && !(*call)->rule.empty()) {
       Line("calls", StrCat((*call)->method, " by ", (*call)->rule, ", with gRPC made of the JSON"));
     } else {
-      Line("sent on", StrCat(rendered->method, " ", rendered->path));
+      if (!rendered->calls.empty()) Line("calls", rendered->calls);
+      // A message has neither method nor path.
+      if (!rendered->calls.starts_with("NATS")) Line("sent on", StrCat(rendered->method, " ", rendered->path));
     }
     for (const auto& [name, value] : rendered->headers) Line("", StrCat(name, ": ", value));
     if (!rendered->body.empty()) context_.out << "\n" << rendered->body << (rendered->body.back() == '\n' ? "" : "\n");

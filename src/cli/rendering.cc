@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include "absl/strings/ascii.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/strings.h"
 #include "descriptors/http_rule.h"
 #include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
@@ -15,6 +17,8 @@
 #include "google/api/annotations.pb.h"
 #include "re2/re2.h"
 #include "template/events.h"
+#include "template/lambda.h"
+#include "template/nats.h"
 #include "template/transformation.h"
 #include "translator/names.h"
 
@@ -116,6 +120,68 @@ void RewritePath(const Route& route, std::string* path) {
   path->replace(0, matched, rewrite);
 }
 
+// As the filter gloo.lambda does. `json` are its settings.
+absl::Status CallLambda(const std::string& json, Headers* headers, Rendered* out) {
+  tmpl::LambdaConfig call;
+  std::string error;
+  if (!tmpl::FromJson(json, &call, &error)) return absl::InternalError(error);
+  if (out->body.size() > call.max_body_bytes) {
+    out->status = 413;
+    out->answer = StrCat("the body has more than ", call.max_body_bytes, " bytes");
+    return absl::OkStatus();
+  }
+  const std::string_view payload = tmpl::kLambdaPayloads[static_cast<size_t>(call.payload)];
+  out->calls = StrCat("AWS Lambda, payload ", payload, call.async ? ", not waited for" : "", "; Envoy signs it");
+  if (call.payload != tmpl::LambdaPayload::kRaw) {
+    tmpl::LambdaRequest request;
+    request.method = (*headers)[":method"];
+    request.path = (*headers)[":path"];
+    request.authority = (*headers)[":authority"];
+    request.protocol = "HTTP/1.1";
+    request.time_ms = absl::ToUnixMillis(absl::Now());
+    for (const auto& [name, value] : *headers) request.headers.emplace_back(name, value);
+    out->body = tmpl::MakeLambdaEvent(call.payload, request, out->body);
+    (*headers)["content-length"] = StrCat(out->body.size());
+  }
+  std::erase_if(*headers, [](const auto& header) { return !tmpl::StaysInInvoke(header.first); });
+  (*headers)[":method"] = "POST";
+  (*headers)[":path"] = call.path;
+  (*headers)[":authority"] = call.host;
+  (*headers)["content-type"] = "application/json";
+  (*headers)["x-amz-invocation-type"] = call.async ? "Event" : "RequestResponse";
+  return absl::OkStatus();
+}
+
+// As the bridge to NATS does; nothing where the request is no call of a NATS function.
+void CallNats(Rendered* out) {
+  const auto value = [out](std::string_view name) {
+    const auto found = std::find_if(out->headers.begin(), out->headers.end(),
+                                    [name](const auto& header) { return header.first == name; });
+    return found == out->headers.end() ? std::string() : found->second;
+  };
+  tmpl::NatsCall call;
+  if (!tmpl::FromText(value(translator::kCallHeader), &call)) return;
+  const std::string subject = value(tmpl::kNatsSubjectHeader);
+  std::string mistake = tmpl::NatsSubjectMistake(subject);
+  if (mistake.empty() && tmpl::IsNatsSystemSubject(subject) && !call.system_subject) mistake = "belongs to the server";
+  if (!mistake.empty()) {
+    out->status = 400;
+    out->answer = StrCat("bad request: the subject ", mistake);
+    return;
+  }
+  constexpr std::string_view kModes[] = {"a message to ", "a message to a stream, subject ", "a request to "};
+  out->calls = StrCat("NATS, ", kModes[static_cast<size_t>(call.mode)], subject);
+  std::vector<std::pair<std::string, std::string>> headers;
+  for (size_t i = 0; i < call.headers.size(); ++i) {
+    std::string text = value(tmpl::NatsValueHeader(i));
+    if (!text.empty()) headers.emplace_back(call.headers[i], std::move(text));
+  }
+  for (auto& header : out->headers) {
+    if (tmpl::IsForwarded(call, header.first)) headers.push_back(std::move(header));
+  }
+  out->headers = std::move(headers);
+}
+
 }  // namespace
 
 absl::StatusOr<EventReading> ReadEvent(const Route& route, Request* request) {
@@ -196,6 +262,12 @@ absl::StatusOr<Rendered> Render(const Route& route, const WeightedCluster::Clust
       }
     }
   }
+  json = SettingsOf(translator::kLambda, route, part);
+  if (!json.ok()) return json.status();
+  if (!json->empty()) {
+    if (absl::Status status = CallLambda(*json, &headers, &rendered); !status.ok()) return status;
+    if (rendered.status != 0) return rendered;
+  }
   // From the nearest to the destination outwards, as the router does.
   if (part != nullptr) EditHeaders(part->request_headers_to_add(), part->request_headers_to_remove(), &headers);
   EditHeaders(route.request_headers_to_add(), route.request_headers_to_remove(), &headers);
@@ -208,6 +280,7 @@ absl::StatusOr<Rendered> Render(const Route& route, const WeightedCluster::Clust
   for (auto& [name, value] : headers) {
     if (!name.empty() && name.front() != ':') rendered.headers.emplace_back(name, std::move(value));
   }
+  CallNats(&rendered);
   return rendered;
 }
 

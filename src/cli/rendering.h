@@ -24,6 +24,8 @@ struct Rendered {
   std::string path;
   std::string unrewritten_path;
   std::string body;
+  // What the upstream is asked in its own language; empty: the request, as it is.
+  std::string calls;
   // The answer of the upstream is transformed too.
   bool transforms_answer = false;
   // Fields of the body that the templates need.

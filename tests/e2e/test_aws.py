@@ -2,6 +2,7 @@
 whose signatures botocore makes anew."""
 
 import base64
+import re
 import subprocess
 import time
 
@@ -9,6 +10,7 @@ import pytest
 
 from harness.aws import REGION, check_signature
 from harness.config import API, call, prefix, split, to, virtual_service
+from harness.gateway import ROOT, glooctl
 from harness.waiting import wait_for
 
 
@@ -31,6 +33,13 @@ def serve(gloo, aws, name):
                               *routes, *(prefix(f"/{f}", call(name, f)) for f in functions)]))
         return f"{name}.test"
     return write
+
+
+def counted(gloo, name, label):
+    """{value of the label: count} of a counter of the filter."""
+    found = re.findall(rf'^envoy_dynamicmodulescustom_gloo_lambda_{name}{{{label}="([a-z_]+)"}} (\d+)$',
+                       gloo.envoy_admin("/stats/prometheus").text, re.M)
+    return {value: int(count) for value, count in found}
 
 
 PAYLOADS = ["alb", "apiGatewayV1", "apiGatewayV2"]
@@ -114,8 +123,14 @@ def test_errors(gloo, aws, serve, name):
     missing = gloo.post(host, "/none", "{}")
     assert (missing.status, missing.header("x-gloo-function-error")) == (502, "ResourceNotFoundException")
     assert missing.json() == {"message": "the function could not be called"}
-    stats = gloo.envoy_admin("/stats?filter=gloo.lambda").text
-    assert "gloo.lambda.errors" in stats and "function" in stats
+    errors = counted(gloo, "errors", "reason")
+    calls = counted(gloo, "calls", "invocation")["sync"]
+    for _ in range(3):
+        gloo.post(host, "/fail", "{}")
+    gloo.post(host, "/none", "{}")
+    now = counted(gloo, "errors", "reason")
+    assert (now["function"] - errors["function"], now["refused"] - errors["refused"]) == (3, 1)
+    assert counted(gloo, "calls", "invocation")["sync"] - calls == 4
     for file, text in zip(("access_key", "secret_key"), may_not):
         gloo.secrets.write(f"{name}-keys/{file}", text)
     wait_for(lambda: gloo.post(host, "/fail", "{}").header("x-gloo-function-error") == "AccessDeniedException",
@@ -250,6 +265,22 @@ def test_parameters_are_fields_of_a_raw_body(gloo, serve, name):
     answer = gloo.wait_status(host, "/of/you?n=7", method="POST", body='{"a": 1}')
     assert answer.json() == {"a": 1, "who": "you", "n": "7"}
     assert gloo.get(host, "/of/me?n=8").json() == {"who": "me", "n": "8"}
+
+
+def test_explain_says_how_lambda_is_called():
+    example = ROOT / "examples/aws"
+
+    def explain(path, *args):
+        return glooctl("explain", "-f", example / "config", "--secrets-dir", example / "secrets", "--host", "x", "--path", path,
+                       "-H", "cookie: a=1", *args).stdout
+
+    raw = explain("/price", "-d", "{}")
+    assert "AWS Lambda, payload raw; Envoy signs it" in raw
+    assert "POST /2015-03-31/functions/price/invocations\n" in raw and "host: 127.0.0.1:9089" in raw
+    assert "x-amz-invocation-type: RequestResponse" in raw and "cookie" not in raw
+    event = explain("/shop/b?x=1")
+    assert '"rawPath":"/shop/b"' in event and '"cookies":["a=1"]' in event
+    assert "functions/price/invocations?Qualifier=live" in explain("/later", "-d", "{}")
 
 
 def test_a_response_template_sees_what_the_function_said(gloo, serve, name):

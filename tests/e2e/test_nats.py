@@ -10,6 +10,7 @@ import pytest
 
 from harness import http
 from harness.config import API, call, event, prefix, split, to, virtual_service
+from harness.gateway import ROOT, glooctl
 from harness.nats import NatsClient, NatsServer, Nkey, decentralized, together
 from harness.ports import free_port
 from harness.waiting import stays, wait_for
@@ -597,6 +598,14 @@ def test_a_server_that_demands_tls(gloo, new_server, authority, tmp_path, serve)
     server = new_server(f'tls {{ cert_file: "{tmp_path}/crt", key_file: "{tmp_path}/key" }}').start()
     host = serve({"f": {"subject": "a"}}, port=server.port)
     wait_for(lambda: (r := gloo.post(host, "/f", "x")).status == 502 and "TLS" in r.text, "the server's words", 15)
+
+
+def test_explain_says_which_message_is_sent():
+    example = ROOT / "examples/nats/config"
+    done = glooctl("explain", "-f", example, "--host", "x", "--path", "/orders/eu", "-H", "x-order-id: 7", "-H", "cookie: a=1",
+                   "-d", '{"total": 12}')
+    assert "NATS, a message to a stream, subject " in done.stdout and "Nats-Msg-Id: 7" in done.stdout, done.stdout
+    assert "cookie" not in done.stdout and "x-gloo" not in done.stdout and '{"total": 12}' in done.stdout
 
 
 # ---- how it is while it changes
