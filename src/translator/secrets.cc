@@ -70,11 +70,7 @@ std::string_view WithoutLineEnd(std::string_view text) {
 }
 
 // As AWS makes them; nothing else fits into a credentials file.
-bool IsAwsText(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || std::string_view("/+=_-").find(static_cast<char>(c)) != std::string_view::npos;
-  });
-}
+bool IsAwsText(std::string_view text) { return IsNameOf(text, 0, std::string_view::npos, "/+=_-"); }
 
 std::string CheckAwsKeys(const model::NamedData& data) {
   const AwsKeys keys = ReadAwsKeys(data);

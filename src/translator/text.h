@@ -32,4 +32,7 @@ using gloo::JsonQuote;
 
 std::string Lower(std::string_view text);
 
+// `least` to `most` letters, digits and characters of `others`: most names that clouds give.
+bool IsNameOf(std::string_view text, size_t least, size_t most, std::string_view others);
+
 }  // namespace gloo::translator

@@ -93,7 +93,7 @@ class LambdaFunctions final : public translator::FunctionPlugin {
     config->host = endpoint->authority();
     filters->emplace(std::string(translator::kLambda),
                      translator::ModulePerRoute(translator::kLambda, tmpl::ToJson(*config)));
-    CallRestFunction(BodyOf(config->payload, route), call.name, /*call_key=*/"", route, out, filters, issues);
+    CallRestFunction(BodyOf(*config, route), call.name, /*call_key=*/"", route, out, filters, issues);
     out->mutable_request_body_buffer_limit()->set_value(kSignedBytes);
   }
 
@@ -109,11 +109,13 @@ class LambdaFunctions final : public translator::FunctionPlugin {
 
  private:
   // What the route's parameters do: with a raw body they are fields of it.
-  static RestFunction BodyOf(tmpl::LambdaPayload payload, const v1::Route& route) {
+  static RestFunction BodyOf(const tmpl::LambdaConfig& call, const v1::Route& route) {
     RestFunction request;
+    request.set_max_body_bytes(static_cast<uint32_t>(call.max_body_bytes));
     for (const google::protobuf::Any& any : route.extensions()) {
       RestExtensions extensions;
-      if (payload != tmpl::LambdaPayload::kRaw || !any.UnpackTo(&extensions) || !extensions.has_parameters()) continue;
+      if (call.payload != tmpl::LambdaPayload::kRaw || !any.UnpackTo(&extensions) || !extensions.has_parameters())
+        continue;
       request.set_method("POST");
       (*request.mutable_headers())["content-type"] = "application/json";
       request.set_merge_parameters_to_body(true);

@@ -24,14 +24,6 @@ const std::vector<std::string>& Sources() {
   return *sources;
 }
 
-// Of letters, digits and `others`.
-bool IsOf(std::string_view text, size_t least, size_t most, std::string_view others) {
-  return text.size() >= least && text.size() <= most &&
-         std::all_of(text.begin(), text.end(), [others](unsigned char c) {
-           return std::isalnum(c) != 0 || others.find(static_cast<char>(c)) != std::string_view::npos;
-         });
-}
-
 bool SetKeys(const AwsSpec& spec, translator::Inputs& inputs, aws::AwsCredentialProvider* out, Issues& issues) {
   const model::NamedDataPtr secret = inputs.Secret(spec.secret_ref(), "secretRef", issues);
   if (secret == nullptr) {
@@ -63,7 +55,7 @@ bool CheckRole(const AwsRole& role, Issues& issues) {
     issues.Error("arn", role.arn().empty() ? "Required" : "BadArn",
                  Cat(JsonQuote(role.arn()), " is no ARN of a role; they are as arn:aws:iam::123456789012:role/NAME"));
   }
-  if (!role.session_name().empty() && !IsOf(role.session_name(), 2, 64, "_=,.@-")) {
+  if (!role.session_name().empty() && !translator::IsNameOf(role.session_name(), 2, 64, "_=,.@-")) {
     issues.Error("sessionName", "BadName",
                  Cat(JsonQuote(role.session_name()), " must be 2 to 64 letters, digits and characters of _=,.@-"));
   }
@@ -112,7 +104,7 @@ void SetSource(const AwsSpec& spec, aws::AwsCredentialProvider* out, Issues& iss
 
 void SetRole(const AwsRole& role, aws::AwsCredentialProvider* out, Issues& issues) {
   CheckRole(role, issues);
-  if (!role.external_id().empty() && !IsOf(role.external_id(), 2, 1224, "_+=,.@:/-")) {
+  if (!role.external_id().empty() && !translator::IsNameOf(role.external_id(), 2, 1224, "_+=,.@:/-")) {
     issues.Error("externalId", "BadName", "must be 2 to 1224 letters, digits and characters of _+=,.@:/-");
   }
   aws::AssumeRoleCredentialProvider assume;

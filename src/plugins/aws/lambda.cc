@@ -35,18 +35,14 @@ bool IsRegion(std::string_view text) {
   });
 }
 
-bool IsOf(std::string_view text, size_t most, std::string_view others) {
-  return !text.empty() && text.size() <= most && std::all_of(text.begin(), text.end(), [others](unsigned char c) {
-    return std::isalnum(c) != 0 || others.find(static_cast<char>(c)) != std::string_view::npos;
-  });
-}
-
-bool IsFunctionName(std::string_view text) { return IsOf(text, 64, "-_"); }
+bool IsFunctionName(std::string_view text) { return translator::IsNameOf(text, 1, 64, "-_"); }
 bool IsAccount(std::string_view text) {
   return text.size() == 12 &&
          std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
 }
-bool IsPartition(std::string_view text) { return text == "aws" || (text.starts_with("aws-") && IsOf(text, 32, "-")); }
+bool IsPartition(std::string_view text) {
+  return text == "aws" || (text.starts_with("aws-") && translator::IsNameOf(text, 1, 32, "-"));
+}
 
 std::vector<std::string_view> Split(std::string_view text, size_t most) {
   std::vector<std::string_view> out;
@@ -66,7 +62,7 @@ bool CheckName(const AwsSpec& spec, std::string_view name, std::string_view qual
   if (partial) return true;
   const bool whole = (parts.size() == 7 || parts.size() == 8) && parts[0] == "arn" && IsPartition(parts[1]) &&
                      parts[2] == "lambda" && IsRegion(parts[3]) && IsAccount(parts[4]) && parts[5] == "function" &&
-                     IsFunctionName(parts[6]) && (parts.size() == 7 || IsOf(parts[7], 128, "$-_"));
+                     IsFunctionName(parts[6]) && (parts.size() == 7 || translator::IsNameOf(parts[7], 1, 128, "$-_"));
   if (!whole) {
     issues.Error("functionName", "BadName",
                  Cat(JsonQuote(name),
@@ -92,7 +88,8 @@ bool CheckName(const AwsSpec& spec, std::string_view name, std::string_view qual
 bool IsRoleArn(std::string_view text) {
   const std::vector<std::string_view> parts = Split(text, 6);
   return parts.size() == 6 && parts[0] == "arn" && IsPartition(parts[1]) && parts[2] == "iam" && parts[3].empty() &&
-         IsAccount(parts[4]) && parts[5].starts_with("role/") && IsOf(parts[5].substr(5), 576, "/_+=,.@-");
+         IsAccount(parts[4]) && parts[5].starts_with("role/") &&
+         translator::IsNameOf(parts[5].substr(5), 1, 576, "/_+=,.@-");
 }
 
 std::optional<Url> LambdaEndpoint(const AwsSpec& spec, Issues& issues) {
@@ -136,7 +133,7 @@ std::optional<tmpl::LambdaConfig> LambdaCall(const AwsSpec& spec, const v1::Func
   }
   const std::string& name = function.function_name().empty() ? written.name() : function.function_name();
   bool good = CheckName(spec, name, function.qualifier(), issues);
-  if (!function.qualifier().empty() && !IsOf(function.qualifier(), 128, "$-_")) {
+  if (!function.qualifier().empty() && !translator::IsNameOf(function.qualifier(), 1, 128, "$-_")) {
     issues.Error("qualifier", "BadName",
                  Cat(JsonQuote(function.qualifier()), " is neither a version nor an alias of a function"));
     good = false;

@@ -27,12 +27,6 @@ constexpr char kMasterKey[] = "_master";
 constexpr size_t kLongestApp = 60;
 constexpr size_t kLongestFunction = 127;
 
-bool IsNameOf(std::string_view name, size_t most, std::string_view others) {
-  return !name.empty() && name.size() <= most && std::all_of(name.begin(), name.end(), [others](unsigned char c) {
-    return std::isalnum(c) != 0 || others.find(static_cast<char>(c)) != std::string_view::npos;
-  });
-}
-
 enum class Level { kAnonymous, kFunction, kAdmin, kUnknown };
 
 Level LevelOf(const AzureFunction& function) {
@@ -50,16 +44,17 @@ bool Read(const v1::Function& written, AzureFunction* function) {
 }
 
 bool IsGood(const AzureFunction& function) {
-  return LevelOf(function) != Level::kUnknown && IsNameOf(function.function_name(), kLongestFunction, "-_");
+  return LevelOf(function) != Level::kUnknown &&
+         translator::IsNameOf(function.function_name(), 1, kLongestFunction, "-_");
 }
 
 std::string HostOf(const AzureSpec& spec, Issues& issues) {
-  if (!IsNameOf(spec.function_app_name(), kLongestApp, "-")) {
+  if (!translator::IsNameOf(spec.function_app_name(), 1, kLongestApp, "-")) {
     issues.Error("functionAppName", "BadName",
                  Cat(JsonQuote(spec.function_app_name()), " is no name of a function app: letters, digits and \"-\", ",
                      kLongestApp, " at most"));
   }
-  if (!spec.slot().empty() && !IsNameOf(spec.slot(), kLongestApp, "-")) {
+  if (!spec.slot().empty() && !translator::IsNameOf(spec.slot(), 1, kLongestApp, "-")) {
     issues.Error("slot", "BadName", Cat(JsonQuote(spec.slot()), " is no name of a slot: letters, digits and \"-\""));
   }
   if (spec.host().empty()) {
@@ -164,7 +159,7 @@ class AzureFunctions final : public translator::FunctionPlugin {
       issues.Error("", "BadSpec", "is not of an Azure function");
       return;
     }
-    if (!IsNameOf(function.function_name(), kLongestFunction, "-_")) {
+    if (!translator::IsNameOf(function.function_name(), 1, kLongestFunction, "-_")) {
       issues.Error(
           "functionName", "BadName",
           Cat(JsonQuote(function.function_name()),
